@@ -1,0 +1,102 @@
+//! The real binary as a child process, set up over its own command line and API.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::callers::Client;
+use crate::receiver::Receiver;
+
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) token: String,
+    pub(crate) properties: usize,
+    _dir: TempDir,
+}
+
+impl Server {
+    /// Starts a server with so many webhooks, `fanout` of them for each property.
+    pub(crate) async fn start(receiver: &Receiver, webhooks: usize, fanout: usize) -> Self {
+        let binary = build();
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let command = |arguments: &[&str]| {
+            let mut command = Command::new(&binary);
+            command
+                .args(arguments)
+                .current_dir(dir.path())
+                .env("STAYHOOK_DATABASE__URL", format!("sqlite://{}/bench.db", dir.path().display()))
+                .env("STAYHOOK_SERVER__LISTEN", "127.0.0.1:0")
+                .env("STAYHOOK_EGRESS__ALLOW", r#"["127.0.0.0/8"]"#)
+                .env("STAYHOOK_EGRESS__REQUIRE_HTTPS", "false")
+                .stdout(Stdio::piped());
+            command
+        };
+        let scopes = "webhooks.write,bookings.read,events.write";
+        let minted =
+            command(&["token", "create", "--name", "bench", "--scopes", scopes, "--properties", "all"]);
+        let token = String::from_utf8({ minted }.output().unwrap().stdout).unwrap().trim().to_owned();
+        let mut child = command(&["serve"]).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines
+            .find_map(|line| line.unwrap().strip_prefix("listening on http://").map(str::to_owned))
+            .expect("an address")
+            .parse()
+            .unwrap();
+        let server = Self { child, address, token, properties: webhooks / fanout, _dir: dir };
+        server.register(receiver, webhooks / fanout * fanout).await;
+        server
+    }
+
+    async fn register(&self, receiver: &Receiver, webhooks: usize) {
+        let mut client = Client::connect(self.address).await;
+        for number in 0..webhooks {
+            let url = format!("http://{}/{number}", receiver.address());
+            let body = format!(
+                r#"{{"propertyId":{},"url":"{url}","events":["booking.created"]}}"#,
+                1 + number % self.properties
+            );
+            let status = client.post("/public/v1/webhooks", &self.token, body.into()).await;
+            assert_eq!(status, 201);
+        }
+    }
+
+    /// CPU time used so far, of all threads.
+    pub(crate) fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        // Fields 14 and 15 of proc(5), in ticks of 10 ms.
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// The largest resident set so far, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    pub(crate) async fn stop(mut self) {
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(asked.success());
+        let ended = tokio::task::spawn_blocking(move || self.child.wait()).await.unwrap().unwrap();
+        assert!(ended.success(), "{ended}");
+    }
+}
+
+/// Builds the binary as a user would, and says where it is.
+fn build() -> PathBuf {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--locked", "--quiet", "--package", "stayhook"])
+        .current_dir(&root)
+        .status()
+        .unwrap();
+    assert!(built.success());
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../release/stayhook")
+}

@@ -1,0 +1,61 @@
+//! `GET …/deliveries?status=&eventType=&bookingId=&since=&until=&limit=&cursor=`: newest first.
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use stayhook_core::{BookingId, EventType};
+use stayhook_store::{DeliveryFilter, PageRequest};
+
+use super::view::DeliveryView;
+use crate::answer::{self, PageView};
+use crate::auth::{Caller, ScopeName};
+use crate::error::Problem;
+use crate::fields::Wrong;
+use crate::path::Path;
+use crate::query::Query;
+use crate::{Shared, cursor, times};
+
+/// What `status` may ask for.
+const STATES: [&str; 7] = ["pending", "held", "delivering", "delivered", "cancelled", "expired", "skipped"];
+
+pub(super) async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    path: Path,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    caller.needs(&[ScopeName::WebhooksRead])?;
+    let webhook = path.webhook()?;
+    let mut query = Query::parse(query.as_deref());
+    let filter = DeliveryFilter {
+        state: query.take("status", state),
+        kind: query.take("eventType", kind),
+        booking: query.take("bookingId", booking),
+        since: query.take("since", times::read),
+        until: query.take("until", times::read),
+    };
+    let request = PageRequest { limit: query.limit(), after: query.take("cursor", cursor::delivery) };
+    query.finish()?;
+    let page = api.store().deliveries(caller.scope(), webhook, &filter, request).await?;
+    let page = page.ok_or_else(|| Problem::no_such("webhook"))?;
+    let last = page.rows.last().filter(|_| page.more);
+    Ok(answer::ok(&PageView {
+        data: page.rows.iter().map(DeliveryView::of).collect(),
+        next_cursor: last.map(|line| cursor::after_delivery(line.event)),
+    }))
+}
+
+fn state(text: &str) -> Result<String, Wrong> {
+    if STATES.contains(&text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("must be one of {}", STATES.join(", ")).into())
+    }
+}
+
+fn kind(text: &str) -> Result<EventType, Wrong> {
+    EventType::parse(text).map_err(|error| format!("is not an event type: {error}").into())
+}
+
+fn booking(text: &str) -> Result<String, Wrong> {
+    BookingId::text(text).map(|id| id.key()).map_err(|error| error.to_string().into())
+}

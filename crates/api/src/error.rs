@@ -1,0 +1,245 @@
+//! What goes wrong, as the caller gets to see it: problems by RFC 9457. The only place that
+//! knows the status codes of errors.
+
+mod kind;
+
+use std::borrow::Cow;
+
+use axum::http::HeaderValue;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use stayhook_core::JsonError;
+use stayhook_store::{ChangeError, CreateError, StoreError};
+
+use self::kind::Kind;
+use crate::answer;
+use crate::auth::ScopeName;
+
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// A refusal or failure.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    kind: Kind,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    cause: Option<String>,
+}
+
+/// One wrong member of a body or parameter of a query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct FieldError {
+    /// JSON pointer (RFC 6901) into the body; for a parameter, `/` and its name.
+    pub(crate) pointer: String,
+    /// What is wrong and what to send instead.
+    pub(crate) detail: Cow<'static, str>,
+}
+
+impl FieldError {
+    /// A member or parameter that nobody knows, in the object at the pointer `at`.
+    pub(crate) fn unknown(at: &str, name: &str, what: &str) -> Self {
+        let name = name.replace('~', "~0").replace('/', "~1");
+        Self {
+            pointer: format!("{at}/{name}"),
+            detail: format!("is not a known {what}: leave it out").into(),
+        }
+    }
+}
+
+/// Which kind of thing a body describes: decides the code of its 422.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject {
+    /// A webhook: `invalid_webhook`.
+    Webhook,
+    /// Anything else: `invalid_request`.
+    Request,
+}
+
+/// What a log line says of a failure that its caller is told nothing about.
+#[derive(Clone)]
+pub(crate) struct Cause(pub(crate) String);
+
+impl Problem {
+    fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), cause: None }
+    }
+
+    /// 400: the body could not be read as JSON.
+    pub(crate) fn unreadable(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::InvalidJson, detail)
+    }
+
+    /// 401: no token at all.
+    pub(crate) fn no_token() -> Self {
+        Self::new(
+            Kind::Unauthenticated(false),
+            "send the header `Authorization: Bearer` with an access token",
+        )
+    }
+
+    /// 401: a token that does not count.
+    pub(crate) fn bad_token(detail: &'static str) -> Self {
+        Self::new(Kind::Unauthenticated(true), detail)
+    }
+
+    /// 403: the token lacks some of the scopes that this takes.
+    pub(crate) fn insufficient_scope(needed: &'static [ScopeName], missing: &[ScopeName]) -> Self {
+        let detail = format!("the token lacks the scope {}", ScopeName::list(missing, ", "));
+        Self::new(Kind::InsufficientScope(needed), detail)
+    }
+
+    /// 404: there is no such thing, or this caller may not see it. Both are the same answer.
+    pub(crate) fn no_such(thing: &str) -> Self {
+        Self::new(Kind::NotFound, format!("there is no such {thing}, or this token may not see it"))
+    }
+
+    /// 405; the router adds `Allow`.
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::new(Kind::MethodNotAllowed, "use one of the methods that the header Allow names")
+    }
+
+    /// 409: the key stands for another event.
+    pub(crate) fn idempotency_conflict() -> Self {
+        Self::new(
+            Kind::IdempotencyConflict,
+            "this key came before with another type, propertyId, bookingId or data: use a new key for a new event",
+        )
+    }
+
+    /// 413.
+    pub(crate) fn too_large(what: &str, limit: usize) -> Self {
+        Self::new(Kind::PayloadTooLarge, format!("{what} may have at most {limit} bytes"))
+    }
+
+    /// 415.
+    pub(crate) fn unsupported_media_type(detail: &'static str) -> Self {
+        Self::new(Kind::UnsupportedMediaType, detail)
+    }
+
+    /// 422, naming every wrong field.
+    pub(crate) fn invalid(subject: Subject, errors: Vec<FieldError>) -> Self {
+        let kind = match subject {
+            Subject::Webhook => Kind::InvalidWebhook,
+            Subject::Request => Kind::InvalidRequest,
+        };
+        let detail = match errors.as_slice() {
+            [only] if only.pointer.is_empty() => format!("the body {}", only.detail),
+            [only] => format!("{} {}", only.pointer, only.detail),
+            several => {
+                let pointers: Vec<&str> = several.iter().map(|error| error.pointer.as_str()).collect();
+                format!("{} fields are wrong: {}", several.len(), pointers.join(", "))
+            }
+        };
+        Self { errors, ..Self::new(kind, detail) }
+    }
+
+    /// 422 for one field.
+    pub(crate) fn invalid_field(
+        subject: Subject,
+        pointer: &str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::invalid(subject, vec![FieldError { pointer: pointer.to_owned(), detail: detail.into() }])
+    }
+
+    /// 500: a defect of this program.
+    pub(crate) fn internal(cause: String) -> Self {
+        let detail = "the request met a defect of this service: report it with the X-Request-Id";
+        Self { cause: Some(cause), ..Self::new(Kind::Internal, detail) }
+    }
+
+    /// 503: not now.
+    pub(crate) fn unavailable(detail: &'static str) -> Self {
+        Self::new(Kind::Unavailable, detail)
+    }
+
+    /// 503: something that this service relies on failed. What exactly is for the operator's
+    /// log, not for the caller.
+    pub(crate) fn failed(cause: String) -> Self {
+        let problem = Self::unavailable("this cannot be done just now: try again in a moment");
+        Self { cause: Some(cause), ..problem }
+    }
+
+    /// The problem as JSON: also stands in the results of a batch.
+    pub(crate) fn view(&self) -> ProblemView<'_> {
+        let (status, code, title) = self.kind.facts();
+        let (limit, used) = match self.kind {
+            Kind::LimitReached { limit, used } => (Some(limit), Some(used)),
+            _ => (None, None),
+        };
+        ProblemView {
+            kind: format!("urn:stayhook:problem:{code}"),
+            title,
+            status: status.as_u16(),
+            detail: &self.detail,
+            code,
+            errors: &self.errors,
+            limit,
+            used,
+        }
+    }
+}
+
+/// A [`Problem`] as JSON.
+#[derive(Serialize)]
+pub(crate) struct ProblemView<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used: Option<u32>,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, ..) = self.kind.facts();
+        let mut response = answer::json(status, PROBLEM_JSON, &self.view());
+        if let Some((name, value)) = self.kind.header() {
+            response.headers_mut().insert(name, value);
+        }
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(Cause(cause));
+        }
+        response
+    }
+}
+
+impl From<JsonError> for Problem {
+    fn from(error: JsonError) -> Self {
+        Self::unreadable(error.to_string())
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+impl From<CreateError> for Problem {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::LimitReached { limit, used } => {
+                Self::new(Kind::LimitReached { limit, used }, error.to_string())
+            }
+            CreateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::NotFound => Self::no_such("webhook"),
+            ChangeError::Refused(refused) => Self::new(Kind::InvalidState, refused.to_string()),
+            ChangeError::Store(error) => error.into(),
+        }
+    }
+}

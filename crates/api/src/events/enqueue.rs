@@ -1,0 +1,62 @@
+//! `POST /internal/v1/events`: reports one event. The 202 means that it is durable.
+
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use stayhook_core::{IdempotencyKey, JSON_DEPTH_LIMIT};
+
+use super::members;
+use crate::auth::{Caller, ScopeName};
+use crate::error::{Problem, Subject};
+use crate::{Shared, answer, body};
+
+/// The header that stands for the member `idempotencyKey`.
+pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+pub(super) async fn enqueue(
+    State(api): State<Shared>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    caller.needs(&[ScopeName::EventsWrite])?;
+    let key = header_key(request.headers())?;
+    let json = body::json(request, api.state.limits.event_bytes, JSON_DEPTH_LIMIT).await?;
+    let event = members::read(&api, &caller, json, String::new(), key)?;
+    let receipt = members::receipt(api.state.engine.enqueue(vec![event]).await?.pop())?;
+    Ok(if receipt.is_duplicate() { answer::ok(&receipt) } else { answer::accepted(&receipt) })
+}
+
+fn header_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let refused = |detail: &'static str| Problem::invalid_field(Subject::Request, "/idempotencyKey", detail);
+    if values.any(|other| other != value) {
+        return Err(refused("comes in several headers Idempotency-Key: send one"));
+    }
+    let key = str::from_utf8(value.as_bytes()).ok().and_then(|text| IdempotencyKey::parse(text).ok());
+    let key =
+        key.ok_or_else(|| refused("in the header Idempotency-Key must be a text of 1 to 255 characters"))?;
+    Ok(Some(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_comes_in_one_header() {
+        let with = |values: &[&'static [u8]]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(IDEMPOTENCY_KEY, axum::http::HeaderValue::from_bytes(value).unwrap());
+            }
+            header_key(&headers).map(|key| key.map(|key| key.as_str().to_owned())).ok()
+        };
+        assert_eq!(with(&[]), Some(None));
+        assert_eq!(with(&[b"k-1"]), Some(Some("k-1".to_owned())));
+        assert_eq!(with(&[b"k-1", b"k-1"]), Some(Some("k-1".to_owned())));
+        for bad in [&[&b""[..]][..], &[b"a", b"b"], &[b"\xff"], &[&[b'k'; 256]]] {
+            assert_eq!(with(bad), None, "{bad:?}");
+        }
+    }
+}

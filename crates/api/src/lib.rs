@@ -1,0 +1,104 @@
+//! What the world asks: the HTTP API, one endpoint a file.
+//!
+//! A request goes through `request_id` (every answer bears its id), the router, then the
+//! endpoint, which reads from the top: may the caller (`auth`)? what is asked (`path`,
+//! `query`, `body`, `fields`)? do it (engine or store), answer (`answer`, or a `Problem`).
+
+mod answer;
+mod auth;
+mod body;
+mod cursor;
+mod deliveries;
+mod error;
+mod event_types;
+mod events;
+mod fields;
+mod health;
+mod metrics;
+mod path;
+mod query;
+mod request_id;
+mod times;
+mod webhooks;
+
+use std::sync::Arc;
+
+use axum::{Router, middleware};
+use stayhook_core::{Catalogue, UrlRules};
+use stayhook_engine::Engine;
+use stayhook_store::Store;
+
+pub use auth::{
+    IntrospectionConfig, Issuers, IssuersConfig, IssuersError, JwksSource, ScopeName, UnknownScope, hash_token,
+    new_token,
+};
+pub use stayhook_store::TokenHash;
+
+use auth::TokenCache;
+use error::Problem;
+
+/// What the API works with.
+#[derive(Clone)]
+pub struct ApiState {
+    /// Does what is asked.
+    pub engine: Engine,
+    /// The event types that events and webhooks may name.
+    pub catalogue: Arc<Catalogue>,
+    /// What a webhook's URL must keep to.
+    pub url_rules: UrlRules,
+    /// Bounds on what is accepted.
+    pub limits: ApiLimits,
+    /// Whose access tokens count besides our own.
+    pub issuers: Issuers,
+    /// Renders the metrics in Prometheus' text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// Bounds on what is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApiLimits {
+    /// The most bytes that one event may have as JSON (`limits.event_bytes`).
+    pub event_bytes: usize,
+}
+
+/// Which part of the API answers at an address (`server.admin_listen` splits it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// Everything.
+    All,
+    /// What webhook owners need.
+    Public,
+    /// What internal services and administrators need.
+    Internal,
+}
+
+/// What every endpoint gets.
+struct Api {
+    state: ApiState,
+    tokens: TokenCache,
+}
+
+type Shared = Arc<Api>;
+
+impl Api {
+    fn store(&self) -> &dyn Store {
+        self.state.engine.store().as_ref()
+    }
+}
+
+/// The API as a service, for one address.
+pub fn router(state: ApiState, surface: Surface) -> Router {
+    let api = Arc::new(Api { state, tokens: TokenCache::default() });
+    let mut routes = health::routes();
+    if matches!(surface, Surface::All | Surface::Public) {
+        routes = routes.merge(webhooks::routes()).merge(deliveries::routes()).merge(event_types::routes());
+    }
+    if matches!(surface, Surface::All | Surface::Internal) {
+        routes = routes.merge(events::routes()).merge(metrics::routes());
+    }
+    routes
+        .fallback(async || Problem::no_such("path"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), request_id::stamp))
+        .with_state(api)
+}

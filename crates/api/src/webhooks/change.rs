@@ -1,0 +1,76 @@
+//! `PATCH /public/v1/webhooks/{id}`: changes what is named, all or nothing.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use stayhook_core::{Held, JSON_DEPTH_LIMIT, Json, StatusChange, WebhookChange};
+
+use super::members;
+use super::view::WebhookView;
+use crate::auth::{Caller, ScopeName};
+use crate::error::{Problem, Subject};
+use crate::fields::{Fields, Wrong, boolean, text};
+use crate::path::Path;
+use crate::{Api, Shared, answer, body};
+
+pub(super) async fn change(
+    State(api): State<Shared>,
+    caller: Caller,
+    path: Path,
+    request: Request,
+) -> Result<Response, Problem> {
+    caller.needs(&[ScopeName::WebhooksWrite])?;
+    let id = path.webhook()?;
+    let json = body::json(request, body::PUBLIC_BYTES, JSON_DEPTH_LIMIT).await?;
+    let change = read(&api, json)?;
+    let webhook = api.state.engine.change_webhook(caller.scope(), id, change).await?;
+    Ok(answer::ok(&WebhookView::of(&webhook)))
+}
+
+fn read(api: &Api, json: Json) -> Result<WebhookChange, Problem> {
+    let invalid = |errors| Problem::invalid(Subject::Webhook, errors);
+    let mut fields = Fields::of(json, String::new()).map_err(invalid)?;
+    let url = fields.given("url", |json| members::url(json, &api.state.url_rules));
+    let events = fields.given("events", Ok);
+    let change = WebhookChange {
+        url: url.map(|url| url.as_str().to_owned()),
+        events: events.and_then(|json| members::events(&mut fields, json, &api.state.catalogue)),
+        description: fields.given("description", members::description),
+        status: status(&mut fields),
+        include_custom_parameters: fields.given("includeCustomParameters", boolean),
+        skip_own: fields.given("skipOwn", boolean),
+        ordering: fields.given("ordering", members::ordering),
+        profile: fields.given("profile", members::profile),
+        shadow_profile: fields.given("shadowProfile", members::shadow_profile),
+    };
+    fields.given("auth", |json| members::auth(&json));
+    let wrong = fields.finish();
+    if wrong.is_empty() { Ok(change) } else { Err(invalid(wrong)) }
+}
+
+enum Asked {
+    Active,
+    Paused,
+}
+
+fn status(fields: &mut Fields) -> Option<StatusChange> {
+    let status = fields.given("status", |json| match text(json)?.as_str() {
+        "active" => Ok(Asked::Active),
+        "paused" => Ok(Asked::Paused),
+        _ => Err(Wrong::Borrowed("must be active or paused")),
+    });
+    let held = fields.given("held", |json| match text(json)?.as_str() {
+        "deliver" => Ok(Held::Deliver),
+        "latest" => Ok(Held::Latest),
+        "discard" => Ok(Held::Discard),
+        _ => Err(Wrong::Borrowed("must be deliver, latest or discard")),
+    });
+    match (status, held) {
+        (Some(Asked::Active), held) => Some(StatusChange::Activate(held.unwrap_or_default())),
+        (status, Some(_)) => {
+            fields.refuse("held", "is allowed only together with `status: active`");
+            status.map(|_| StatusChange::Pause)
+        }
+        (Some(Asked::Paused), None) => Some(StatusChange::Pause),
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,56 @@
+//! `POST /public/v1/webhooks`: registers a webhook, and shows its secret this once.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use stayhook_core::{JSON_DEPTH_LIMIT, Json, WebhookOptions};
+use stayhook_engine::Registration;
+
+use super::members;
+use super::view::WebhookView;
+use crate::auth::{Caller, ScopeName};
+use crate::error::{Problem, Subject};
+use crate::fields::{Fields, boolean, property};
+use crate::{Api, Shared, answer, body};
+
+pub(super) async fn create(
+    State(api): State<Shared>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    caller.needs(&[ScopeName::WebhooksWrite, ScopeName::BookingsRead])?;
+    let json = body::json(request, body::PUBLIC_BYTES, JSON_DEPTH_LIMIT).await?;
+    let registration = read(&api, &caller, json)?;
+    let (webhook, secret) = api.state.engine.create_webhook(registration).await?;
+    let location = format!("/public/v1/webhooks/{}", webhook.id);
+    Ok(answer::created(&location, &WebhookView::created(&webhook, &secret)))
+}
+
+fn read(api: &Api, caller: &Caller, json: Json) -> Result<Registration, Problem> {
+    let invalid = |errors| Problem::invalid(Subject::Webhook, errors);
+    let mut fields = Fields::of(json, String::new()).map_err(invalid)?;
+    let property = fields.required("propertyId", property);
+    let url = fields.required("url", |json| members::url(json, &api.state.url_rules));
+    let events = fields.required("events", Ok);
+    let events = events.and_then(|json| members::events(&mut fields, json, &api.state.catalogue));
+    let description = fields.optional("description", members::description).flatten();
+    let options = options(&mut fields);
+    fields.optional("auth", |json| members::auth(&json));
+    let wrong = fields.finish();
+    let (Some(property), Some(url), Some(events), true) = (property, url, events, wrong.is_empty()) else {
+        return Err(invalid(wrong));
+    };
+    if !caller.may_touch(property) {
+        return Err(Problem::no_such("property"));
+    }
+    Ok(Registration { client: caller.client().clone(), property, url, events, description, options })
+}
+
+fn options(fields: &mut Fields) -> WebhookOptions {
+    WebhookOptions {
+        include_custom_parameters: fields.optional("includeCustomParameters", boolean).unwrap_or_default(),
+        skip_own: fields.optional("skipOwn", boolean).unwrap_or_default(),
+        ordering: fields.optional("ordering", members::ordering).unwrap_or_default(),
+        profile: fields.optional("profile", members::profile).flatten(),
+        shadow_profile: fields.optional("shadowProfile", members::shadow_profile).flatten(),
+    }
+}

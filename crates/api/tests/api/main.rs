@@ -1,0 +1,15 @@
+//! The API as its callers see it: the real router over a real engine and a real database,
+//! with receivers that only record.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
+
+mod access;
+mod batch;
+mod deliveries;
+mod events;
+mod house;
+mod listing;
+mod operations;
+mod protocol;
+mod registry;
+mod validation;

@@ -1,0 +1,105 @@
+//! From one event to the bodies to send and the webhooks that get them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use stayhook_core::{AllowList, Envelope, EventId, NewEvent, Reason, Status, UnixMs, WebhookId, compose};
+use stayhook_store::{IdempotencyClaim, NewRow, Target, TargetFate};
+
+use crate::registry::Entry;
+
+/// Decides what each webhook of the event's property is to get, and composes the bytes once
+/// for all that get the same.
+///
+/// `has_room` says whether a delivery of that webhook may stay in memory; one that may not
+/// waits in the store.
+pub(crate) fn fan_out(
+    event: &NewEvent,
+    id: EventId,
+    webhooks: &[Arc<Entry>],
+    allow_list: &AllowList,
+    mut has_room: impl FnMut(WebhookId) -> bool,
+) -> NewRow {
+    let created_at = event.created_at.unwrap_or_else(|| id.accepted_at());
+    let mut bodies = Bodies { event, id, created_at, allow_list, made: Vec::new() };
+    let mut targets = Vec::with_capacity(webhooks.len());
+    for entry in webhooks {
+        let fate = fate(event, entry, &mut has_room);
+        // What was skipped may be asked for later, and shall then have the same bytes.
+        let body = if fate == TargetFate::Skip(Reason::Unsubscribed) { 0 } else { bodies.number(entry) };
+        targets.push(Target { webhook: entry.webhook.id, body, fate });
+    }
+    NewRow {
+        id,
+        kind: event.kind.clone(),
+        property: event.property,
+        booking: event.booking.clone(),
+        created_at,
+        client: event.client.clone(),
+        origin: event.origin.clone(),
+        idempotency: event
+            .idempotency_key
+            .as_ref()
+            .map(|key| IdempotencyClaim { key: key.clone(), content: event.content_hash() }),
+        bodies: bodies.made.into_iter().map(|made| made.bytes).collect(),
+        targets,
+    }
+}
+
+fn fate(event: &NewEvent, entry: &Entry, has_room: &mut impl FnMut(WebhookId) -> bool) -> TargetFate {
+    let webhook = &entry.webhook;
+    if !webhook.events.matches(&event.kind) {
+        return TargetFate::Skip(Reason::Unsubscribed);
+    }
+    if webhook.options.skip_own && event.origin.as_ref() == Some(&webhook.client) {
+        return TargetFate::Skip(Reason::OwnEvent);
+    }
+    match webhook.status {
+        Status::Disabled { .. } => TargetFate::Skip(Reason::WebhookDisabled),
+        Status::Active { .. } if has_room(webhook.id) => TargetFate::Send,
+        Status::Active { .. } | Status::Paused { .. } => TargetFate::Wait,
+    }
+}
+
+/// The distinct bodies of one event.
+struct Bodies<'a> {
+    event: &'a NewEvent,
+    id: EventId,
+    created_at: UnixMs,
+    allow_list: &'a AllowList,
+    made: Vec<Made>,
+}
+
+/// A body, and for which choice of custom parameters it is right.
+struct Made {
+    with_custom_parameters: bool,
+    /// The event has no custom parameters: right for either choice.
+    same_without: bool,
+    bytes: Bytes,
+}
+
+impl Bodies<'_> {
+    /// The number of the body for this webhook, composed if there is none yet.
+    fn number(&mut self, entry: &Entry) -> u8 {
+        let wanted = entry.webhook.options.include_custom_parameters;
+        let fits = |made: &Made| made.same_without || made.with_custom_parameters == wanted;
+        let number = self.made.iter().position(fits).unwrap_or_else(|| {
+            self.made.push(self.compose(wanted));
+            self.made.len() - 1
+        });
+        // There are two choices, so at most two bodies.
+        u8::try_from(number).unwrap_or(u8::MAX)
+    }
+
+    fn compose(&self, with_custom_parameters: bool) -> Made {
+        let envelope = Envelope {
+            id: self.id,
+            kind: &self.event.kind,
+            created_at: self.created_at,
+            property: self.event.property,
+            booking: self.event.booking.as_ref(),
+        };
+        let composed = compose(&envelope, &self.event.data, with_custom_parameters, self.allow_list);
+        Made { with_custom_parameters, same_without: !composed.has_custom_parameters, bytes: composed.body }
+    }
+}

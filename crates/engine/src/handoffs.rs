@@ -1,0 +1,38 @@
+//! Which handoffs still have deliveries in memory: one is finished with its last delivery.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use stayhook_store::{Conclusion, HandoffId, Origin};
+
+/// Open handoffs and how many of their deliveries are not concluded.
+#[derive(Debug, Default)]
+pub(crate) struct Handoffs(Mutex<HashMap<HandoffId, usize>>);
+
+impl Handoffs {
+    pub(crate) fn open(&self, id: HandoffId, deliveries: usize) {
+        self.lock().insert(id, deliveries);
+    }
+
+    /// Counts the batch's deliveries off and names the handoffs that it finishes. To be
+    /// called once for a batch, however often its commit is tried.
+    pub(crate) fn finished_by(&self, batch: &[Conclusion]) -> Vec<HandoffId> {
+        let mut open = self.lock();
+        let mut finished = Vec::new();
+        for conclusion in batch {
+            let Origin::Handoff(id) = conclusion.origin else { continue };
+            let Some(left) = open.get_mut(&id) else { continue };
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                open.remove(&id);
+                finished.push(id);
+            }
+        }
+        finished
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<HandoffId, usize>> {
+        // Plain counts: whole after every line.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,134 @@
+//! The node's copy of all webhooks: what fan-out and every attempt look at.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use http::HeaderValue;
+use stayhook_core::{PropertyId, Signer, Status, UrlError, UrlRules, Webhook, WebhookId, WebhookUrl};
+use stayhook_store::{Registered, StatusChanged};
+
+/// A webhook, ready to be sent to.
+pub(crate) struct Entry {
+    pub(crate) webhook: Webhook,
+    /// Judged by the rules of this process, by the same constructor as at registration.
+    pub(crate) url: Result<WebhookUrl, UrlError>,
+    pub(crate) url_number: u32,
+    pub(crate) signer: Signer,
+    /// The webhook's id as a header.
+    pub(crate) id_header: HeaderValue,
+}
+
+/// All webhooks by id and by property.
+pub(crate) struct Registry {
+    rules: UrlRules,
+    maps: RwLock<Maps>,
+}
+
+#[derive(Default)]
+struct Maps {
+    by_id: HashMap<WebhookId, Arc<Entry>>,
+    by_property: HashMap<PropertyId, Vec<WebhookId>>,
+    /// Ids are never given twice: a change that is applied after the deletion is stale.
+    deleted: HashSet<WebhookId>,
+}
+
+impl Registry {
+    pub(crate) fn new(rules: UrlRules, webhooks: Vec<Registered>) -> Self {
+        let registry = Self { rules, maps: RwLock::default() };
+        for webhook in webhooks {
+            registry.apply(&webhook);
+        }
+        registry
+    }
+
+    pub(crate) fn get(&self, id: WebhookId) -> Option<Arc<Entry>> {
+        self.read(|maps| maps.by_id.get(&id).cloned())
+    }
+
+    /// Every webhook of a property, in order of registration.
+    pub(crate) fn of(&self, property: PropertyId) -> Vec<Arc<Entry>> {
+        self.read(|maps| {
+            let ids = maps.by_property.get(&property).map(Vec::as_slice).unwrap_or_default();
+            ids.iter().filter_map(|id| maps.by_id.get(id).cloned()).collect()
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.read(|maps| maps.by_id.len())
+    }
+
+    /// Takes over a webhook as the store has it, unless a newer state is known.
+    pub(crate) fn apply(&self, registered: &Registered) {
+        let entry = Arc::new(self.entry(registered));
+        let webhook = &registered.webhook;
+        self.write(|maps| {
+            let known = maps.by_id.get(&webhook.id);
+            if maps.deleted.contains(&webhook.id)
+                || known.is_some_and(|it| it.webhook.version > webhook.version)
+            {
+                return;
+            }
+            if known.is_none() {
+                let ids = maps.by_property.entry(webhook.property).or_default();
+                let at = ids.partition_point(|id| *id < webhook.id);
+                ids.insert(at, webhook.id);
+            }
+            maps.by_id.insert(webhook.id, entry);
+        });
+    }
+
+    /// Takes over a status that an attempt or the clock led to.
+    pub(crate) fn apply_status(&self, change: &StatusChanged) {
+        self.write(|maps| {
+            let Some(entry) = maps.by_id.get_mut(&change.webhook) else { return };
+            if change.version >= entry.webhook.version {
+                *entry = Arc::new(entry.with_status(change.status.clone(), change.version));
+            }
+        });
+    }
+
+    pub(crate) fn remove(&self, id: WebhookId) {
+        self.write(|maps| {
+            maps.deleted.insert(id);
+            let Some(entry) = maps.by_id.remove(&id) else { return };
+            if let Some(ids) = maps.by_property.get_mut(&entry.webhook.property) {
+                ids.retain(|it| *it != id);
+                if ids.is_empty() {
+                    maps.by_property.remove(&entry.webhook.property);
+                }
+            }
+        });
+    }
+
+    fn entry(&self, registered: &Registered) -> Entry {
+        let webhook = registered.webhook.clone();
+        Entry {
+            url: WebhookUrl::parse(&webhook.url, &self.rules),
+            url_number: registered.url_number,
+            signer: Signer::new(&registered.secret),
+            id_header: HeaderValue::from(webhook.id.0),
+            webhook,
+        }
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Maps) -> T) -> T {
+        // Every write leaves the maps whole, also one that panicked between two lines.
+        look(&self.maps.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Maps)) {
+        change(&mut self.maps.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Entry {
+    fn with_status(&self, status: Status, version: i64) -> Self {
+        Self {
+            webhook: Webhook { status, version, ..self.webhook.clone() },
+            url: self.url.clone(),
+            url_number: self.url_number,
+            signer: self.signer.clone(),
+            id_header: self.id_header.clone(),
+        }
+    }
+}

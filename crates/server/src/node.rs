@@ -1,0 +1,183 @@
+//! A running node: store, courier, engine and API, put together from the configuration.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use stayhook_api::{ApiLimits, ApiState, Surface, router};
+use stayhook_core::{AllowList, Catalogue, DisableRule, Policy, Span};
+use stayhook_courier::{Courier, CourierConfig};
+use stayhook_engine::{Clock as _, Engine, EngineConfig, Parts};
+use stayhook_store::Store;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::{SystemDice, WallClock};
+use crate::config::Config;
+use crate::database;
+use crate::http_server::{self, Bound};
+use crate::outcome::Trouble;
+use crate::telemetry::Render;
+
+/// How long attempts in flight are waited for at the end.
+const DRAIN: Span = Span::seconds(10);
+/// Of that, how long requests to the API that are under way may take.
+const API_DRAIN: Span = Span::seconds(3);
+
+/// A running node.
+pub(crate) struct Node {
+    engine: Engine,
+    address: SocketAddr,
+    admin_address: Option<SocketAddr>,
+    stop: watch::Sender<bool>,
+    servers: JoinSet<()>,
+}
+
+/// The addresses of a node, taken before anything else is touched.
+pub(crate) struct Sockets {
+    public: Bound,
+    admin: Option<Bound>,
+}
+
+impl Sockets {
+    /// Takes `server.listen` and `server.admin_listen`.
+    pub(crate) async fn bind(config: &Config) -> Result<Self, Trouble> {
+        let public = bind("server.listen", config.server.listen).await?;
+        let admin = match config.server.admin_listen {
+            Some(address) => Some(bind("server.admin_listen", address).await?),
+            None => None,
+        };
+        Ok(Self { public, admin })
+    }
+}
+
+impl Node {
+    /// Starts delivering and answering.
+    pub(crate) async fn start(
+        config: &Config,
+        sockets: Sockets,
+        store: Arc<dyn Store>,
+        metrics: Render,
+    ) -> Result<Self, Trouble> {
+        let engine = Engine::start(Parts {
+            store,
+            transport: Arc::new(courier(config)?),
+            clock: Arc::new(WallClock::new()),
+            dice: Arc::new(SystemDice),
+            config: engine_config(config),
+        });
+        let engine = engine.await.map_err(|error| database::trouble(&error))?;
+        let state = ApiState {
+            engine: engine.clone(),
+            catalogue: Arc::new(catalogue(config)),
+            url_rules: config.egress.rules.clone(),
+            limits: ApiLimits { event_bytes: config.limits.event_bytes },
+            metrics,
+        };
+        let Sockets { public, admin } = sockets;
+        let (address, admin_address) = (public.address, admin.as_ref().map(|bound| bound.address));
+        let stop = watch::Sender::new(false);
+        let mut servers = JoinSet::new();
+        let surface = if admin.is_some() { Surface::Public } else { Surface::All };
+        servers.spawn(public.serve(router(state.clone(), surface), stop.subscribe()));
+        if let Some(admin) = admin {
+            servers.spawn(admin.serve(router(state, Surface::Internal), stop.subscribe()));
+        }
+        Ok(Self { engine, address, admin_address, stop, servers })
+    }
+
+    /// Where the API answers.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where the internal API answers, if not at [`Node::address`].
+    pub(crate) fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
+    }
+
+    /// Ends when a part of the engine has panicked.
+    pub(crate) async fn broken(&self) {
+        self.engine.broken().await;
+    }
+
+    /// Stops accepting, waits for requests and attempts in flight ([`DRAIN`] at most), gives
+    /// everything else back to the store.
+    pub(crate) async fn shutdown(mut self) {
+        let clock = WallClock::new();
+        self.stop.send_replace(true);
+        let answered = async { while self.servers.join_next().await.is_some() {} };
+        let answered = tokio::time::timeout(API_DRAIN.as_duration(), answered).await.is_ok();
+        if !answered {
+            tracing::warn!("requests still under way are cut off");
+        }
+        let left = DRAIN.as_duration().saturating_sub(clock.monotonic());
+        self.engine.shutdown(Span::from_duration(left)).await;
+        self.servers.abort_all();
+    }
+}
+
+/// The way out, as configured.
+pub(crate) fn courier(config: &Config) -> Result<Courier, Trouble> {
+    let egress = &config.egress;
+    Courier::new(CourierConfig {
+        timeout: config.delivery.timeout,
+        addresses: egress.addresses().clone(),
+        nameservers: egress.nameservers.clone(),
+        ca_file: egress.ca_file.clone(),
+    })
+    .map_err(|error| Trouble::new(error.to_string()))
+}
+
+fn engine_config(config: &Config) -> EngineConfig {
+    EngineConfig {
+        policy: Policy {
+            backoff: config.retry,
+            disable: DisableRule { after: config.disable.after, quiet: quiet(config) },
+            ..Policy::default()
+        },
+        concurrency: config.delivery.concurrency,
+        per_webhook_concurrency: config.delivery.per_webhook_concurrency,
+        timeout: config.delivery.timeout,
+        keep: config.retention.keep,
+        url_rules: config.egress.rules.clone(),
+        webhooks_per_property: config.limits.webhooks_per_property,
+        allow_list: AllowList::default(),
+    }
+}
+
+/// Two caps and one attempt without a failure break a run of failures.
+fn quiet(config: &Config) -> Span {
+    let (cap, timeout) = (config.retry.cap, config.delivery.timeout);
+    Span::millis(cap.times(2).as_millis().saturating_add(timeout.as_millis()))
+}
+
+fn catalogue(config: &Config) -> Catalogue {
+    let mut catalogue = Catalogue::built_in();
+    for kind in &config.event_types {
+        catalogue.insert(kind.clone());
+    }
+    catalogue
+}
+
+async fn bind(key: &str, address: SocketAddr) -> Result<Bound, Trouble> {
+    http_server::bind(address).await.map_err(|error| {
+        let advice = match error.kind() {
+            ErrorKind::AddrInUse => "another program listens there: stop it, or choose another port",
+            ErrorKind::AddrNotAvailable => "this machine has no such address",
+            ErrorKind::PermissionDenied => "ports below 1024 need a privilege",
+            _ => "choose another address",
+        };
+        Trouble::new(format!("{key}: cannot listen on {address}: {advice} ({error})"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_the_policy_of_the_reference() {
+        assert_eq!(engine_config(&Config::default()).policy, Policy::default());
+    }
+}

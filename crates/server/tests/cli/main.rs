@@ -1,0 +1,20 @@
+//! The real executable, as its users meet it: exit codes, words, files and signals.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "tests measure time, and a fault of theirs may end them"
+)]
+
+mod check_url;
+mod configuration;
+mod demo;
+mod deploy;
+mod listen;
+mod send;
+mod serve;
+mod support;
+mod tokens;
+mod usage;
+mod verify;

@@ -1,0 +1,134 @@
+//! What every [`crate::Store`] must do, as one suite that is stamped on each of them:
+//!
+//! ```ignore
+//! async fn open() -> (Arc<dyn Store>, TempDir) { … }
+//! stayhook_store::conformance::stamp!(open);
+//! ```
+//!
+//! The function opens an empty store; what it returns beside it is dropped after the test.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "this is test code, compiled for tests only: a step that fails has to panic, and its name says what holds"
+)]
+
+pub mod change;
+pub mod claim;
+pub mod conclude;
+pub mod disable;
+pub mod intake;
+pub mod log;
+pub mod retention;
+pub mod take_over;
+pub mod tokens;
+pub mod webhooks;
+
+mod fixtures;
+
+pub use crate::stamp_store_conformance as stamp;
+
+/// Makes a test of every case, for the store that the given function opens.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! stamp_store_conformance {
+    ($open:path) => {
+        $crate::stamp_store_conformance! { @cases $open;
+            webhooks::a_registered_webhook_reads_back
+            webhooks::concurrent_registrations_never_share_a_slot
+            webhooks::a_deleted_webhook_frees_its_slot_but_not_its_number
+            webhooks::a_lowered_limit_counts_what_is_there
+            webhooks::scopes_hide_what_they_do_not_see
+            webhooks::pages_neither_skip_nor_repeat_while_others_register
+            webhooks::lists_filter_by_property_and_status
+
+            change::a_change_that_changes_nothing_writes_nothing
+            change::every_option_can_be_changed
+            change::another_url_pulls_retries_forward_and_clears_the_clock
+            change::dropped_types_are_cancelled
+            change::pausing_holds_and_resuming_releases
+            change::resuming_with_latest_keeps_the_newest_of_each_booking
+            change::resuming_with_discard_drops_what_was_held
+            change::disabling_cancels_what_waits
+            change::what_is_refused_changes_nothing
+            change::reactivation_revives_nothing
+            change::deleting_cancels_what_waits
+
+            intake::an_accepted_event_reads_back
+            intake::the_same_key_gives_the_first_event
+            intake::the_same_key_with_other_content_is_a_conflict
+            intake::keys_are_claimed_within_a_batch_too
+            intake::keys_belong_to_their_client
+            intake::concurrent_repetitions_are_accepted_once
+            intake::skipped_targets_say_why
+            intake::each_webhook_gets_its_own_bytes
+            intake::waiting_for_a_webhook_that_was_switched_off_ends_at_once
+            intake::nothing_to_send_makes_no_handoff
+
+            conclude::an_accepted_attempt_delivers
+            conclude::a_second_conclusion_writes_nothing
+            conclude::a_failure_waits_is_claimed_and_delivered
+            conclude::an_attempt_reads_back
+            conclude::a_spilled_delivery_waits
+            conclude::a_spilled_delivery_of_a_webhook_that_is_gone_ends
+            conclude::a_delivery_is_called_off_without_an_attempt
+            conclude::a_faulty_engine_is_not_the_receivers_failure
+            conclude::a_receiver_can_ask_to_come_back
+            conclude::a_failure_while_paused_is_held
+            conclude::what_was_in_flight_when_its_webhook_was_deleted_counts
+            conclude::a_batch_is_written_in_order
+
+            claim::a_lease_keeps_others_away
+            claim::a_lease_that_ran_out_closes_the_fence
+            claim::a_lease_that_nobody_took_over_still_counts
+            claim::claims_are_in_order_of_due_time_and_acceptance
+            claim::a_flooded_webhook_delays_nobody
+            claim::skipped_webhooks_are_left_alone
+            claim::next_says_when_to_come_back
+            claim::concurrent_claims_never_share_a_delivery
+
+            take_over::what_was_in_memory_falls_due
+            take_over::what_was_leased_falls_due
+            take_over::what_was_settled_stays_settled
+            take_over::what_cannot_wait_ends
+
+            disable::a_run_of_failures_starts_a_clock_and_a_success_clears_it
+            disable::a_success_in_between_is_honoured
+            disable::the_attempt_after_72_hours_disables
+            disable::the_clock_disables_at_exactly_72_hours
+            disable::silence_clears_the_clock
+            disable::a_paused_webhook_is_never_disabled
+            disable::a_large_cancellation_is_finished_by_the_sweeper
+            disable::reactivation_finishes_the_cancellation
+            disable::a_large_deletion_is_finished_by_the_sweeper
+
+            retention::what_waits_too_long_expires
+            retention::pruning_leaves_nothing_behind
+            retention::a_sweep_is_bounded_and_says_when_to_go_on
+            retention::a_key_lives_as_long_as_its_event
+            retention::a_conclusion_after_pruning_writes_nothing
+            retention::an_empty_store_has_nothing_to_sweep
+
+            log::states_are_derived
+            log::pages_neither_skip_nor_repeat_while_deliveries_move
+            log::filters_narrow_the_log
+            log::state_filters_find_every_place
+            log::a_delivery_that_never_was_is_not_found
+
+            tokens::tokens_read_back
+            tokens::a_revoked_token_is_no_token
+            tokens::a_token_hash_is_stored_once
+            tokens::a_ping_answers
+        }
+    };
+    (@cases $open:path; $($module:ident::$name:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                let (store, _home) = $open().await;
+                $crate::conformance::$module::$name(store).await;
+            }
+        )*
+    };
+}

@@ -1,0 +1,247 @@
+//! Deliveries as they are claimed, concluded, swept and read.
+
+use bytes::Bytes;
+use stayhook_core::{
+    BookingId, DisableRule, End, EventId, EventType, Fault, Next, Outcome, Policy, Progress, Roll, Span,
+    State, Status, UnixMs, WebhookId,
+};
+
+/// A group commit's deliveries that are in memory of the node that accepted them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HandoffId(pub i64);
+
+/// What became of a batch of deliveries.
+#[derive(Clone, Debug)]
+pub struct Conclude {
+    /// Each delivery's fate, in the order in which they ended.
+    pub conclusions: Vec<Conclusion>,
+    /// Handoffs whose last delivery is concluded by this batch.
+    pub finished: Vec<HandoffId>,
+    /// The moment of writing.
+    pub now: UnixMs,
+    /// The rules to decide by.
+    pub policy: Policy,
+}
+
+/// What became of one delivery that this node held.
+#[derive(Clone, Debug)]
+pub struct Conclusion {
+    /// To whom.
+    pub webhook: WebhookId,
+    /// What.
+    pub event: EventId,
+    /// The event's booking, for the pending row.
+    pub booking: Option<BookingId>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// How far it had come when it was taken: the fence.
+    pub progress: Progress,
+    /// What happened.
+    pub step: Step,
+}
+
+/// Where a node has a delivery from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It accepted the event itself.
+    Handoff(HandoffId),
+    /// It claimed the pending row.
+    Claim,
+}
+
+/// What happened to a delivery in the hands of a node.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// An attempt was made: [`stayhook_core::decide`] says what follows.
+    Tried(Tried),
+    /// It was called off without an attempt.
+    Ended(End),
+    /// It goes back to `pending`, without an attempt, due then.
+    Spilled {
+        /// When it is due.
+        due: UnixMs,
+    },
+}
+
+/// An attempt that was made.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// When it began.
+    pub started_at: UnixMs,
+    /// How long it took.
+    pub duration: Span,
+    /// What it showed.
+    pub outcome: Outcome,
+    /// The throw of the dice for the delay.
+    pub roll: Roll,
+    /// Which of the webhook's URLs was called.
+    pub url_number: u32,
+    /// What came back.
+    pub reply: Reply,
+}
+
+/// What came back from a receiver, or what went wrong instead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status, if there was one.
+    pub status: Option<u16>,
+    /// Why the attempt failed, if it did.
+    pub fault: Option<Fault>,
+    /// The beginning of the body, at most 1 KiB.
+    pub body: Bytes,
+}
+
+/// What a [`Conclude`] did.
+#[derive(Clone, Debug, Default)]
+pub struct Concluded {
+    /// One for each conclusion, in order.
+    pub fates: Vec<Fate>,
+    /// Webhooks whose status changed by it.
+    pub statuses: Vec<StatusChanged>,
+}
+
+/// What a conclusion led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Written; this is what follows.
+    Written(Next),
+    /// Given back to `pending`.
+    Spilled,
+    /// Too late: somebody else had taken the delivery over, or it had ended. Nothing written.
+    Stale,
+}
+
+/// A webhook's new status, for the nodes' copies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusChanged {
+    /// Whose.
+    pub webhook: WebhookId,
+    /// What it is now.
+    pub status: Status,
+    /// The webhook's version now: copies with a higher one are newer.
+    pub version: i64,
+}
+
+/// What to claim.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// What is due by then.
+    pub now: UnixMs,
+    /// How long the caller keeps it without concluding it.
+    pub lease: Span,
+    /// At most so many webhooks.
+    pub lanes: usize,
+    /// At most so many deliveries of each.
+    pub per_lane: usize,
+    /// Not of these webhooks: their windows are full.
+    pub skip: Vec<WebhookId>,
+}
+
+/// What was claimed.
+#[derive(Clone, Debug, Default)]
+pub struct Claimed {
+    /// The deliveries, by webhook, each in order of due time and acceptance.
+    pub due: Vec<Due>,
+    /// When the next delivery of a webhook that was not skipped falls due; `None` if none
+    /// waits. At or before `now` if more is due already.
+    pub next: Option<UnixMs>,
+}
+
+/// A delivery that is due.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// To whom.
+    pub webhook: WebhookId,
+    /// What.
+    pub event: EventId,
+    /// What happened.
+    pub kind: EventType,
+    /// To which booking.
+    pub booking: Option<BookingId>,
+    /// How far it has come: the fence.
+    pub progress: Progress,
+    /// The exact bytes to send.
+    pub body: Bytes,
+}
+
+/// What the clock demands.
+#[derive(Clone, Debug)]
+pub struct Sweep {
+    /// The moment.
+    pub now: UnixMs,
+    /// `retention.keep`: what was accepted longer ago and still waits, expires.
+    pub keep: Span,
+    /// What was accepted longer ago is pruned; at least `keep`.
+    pub prune: Span,
+    /// The 72-hour rule.
+    pub disable: DisableRule,
+    /// At most so many rows in one transaction.
+    pub batch: usize,
+}
+
+/// What a sweep did.
+#[derive(Clone, Debug, Default)]
+pub struct Swept {
+    /// Webhooks whose status changed by it.
+    pub statuses: Vec<StatusChanged>,
+    /// Deliveries that expired.
+    pub expired: u64,
+    /// Events pruned, each with its records.
+    pub pruned: u64,
+    /// When to sweep again; at or before `now` if a bound cut this sweep short; `None` if
+    /// nothing is stored that the clock could change.
+    pub next: Option<UnixMs>,
+}
+
+/// Which deliveries to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// Only in this state, by its name in the API (`pending`, `cancelled`, …).
+    pub state: Option<String>,
+    /// Only of this type.
+    pub kind: Option<EventType>,
+    /// Only of this booking: its number or text, however it was written.
+    pub booking: Option<String>,
+    /// Only accepted at or after.
+    pub since: Option<UnixMs>,
+    /// Only accepted before.
+    pub until: Option<UnixMs>,
+}
+
+/// A delivery as the log shows it. It was created when its event was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryLine {
+    /// To whom.
+    pub webhook: WebhookId,
+    /// What.
+    pub event: EventId,
+    /// What happened.
+    pub kind: EventType,
+    /// To which booking.
+    pub booking: Option<BookingId>,
+    /// Where it stands.
+    pub state: State,
+    /// Attempts made.
+    pub attempts: u32,
+    /// When the next attempt may start, where one waits.
+    pub next_attempt_at: Option<UnixMs>,
+    /// When it ended, where it has.
+    pub completed_at: Option<UnixMs>,
+}
+
+/// An attempt as the log shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptLine {
+    /// From 1.
+    pub number: u32,
+    /// When it began.
+    pub started_at: UnixMs,
+    /// How long it took.
+    pub duration: Span,
+    /// The URL that was called, as it was given.
+    pub url: String,
+    /// What came back.
+    pub reply: Reply,
+    /// When the next attempt was planned, where one was.
+    pub next_attempt_at: Option<UnixMs>,
+}

@@ -1,0 +1,89 @@
+//! What can go wrong with a store, and what to do about it.
+
+use stayhook_core::ChangeRefused;
+
+/// The store could not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another process holds the database.
+    #[error("the database is locked by another process: stop it, or give this one a database of its own")]
+    Locked,
+    /// No room left, or no permission to write.
+    #[error("the database cannot be written ({0}): free disk space or mend the permissions, then try again")]
+    NotWritable(String),
+    /// There is no such file or directory.
+    #[error("there is no database at {0}: name a file in a directory that exists")]
+    Missing(String),
+    /// The file is no database, or one of another program.
+    #[error("this is not a database of stayhook ({0}): name another file")]
+    NotOurs(String),
+    /// The database does not answer, or stopped answering.
+    #[error("the database does not answer ({0})")]
+    Unavailable(String),
+    /// Made by a later version of the program.
+    #[error(
+        "the database has schema version {found}, this program knows up to {known}: run a newer stayhook"
+    )]
+    NewerSchema {
+        /// The version in the database.
+        found: i64,
+        /// The newest version this program knows.
+        known: i64,
+    },
+    /// Made by an earlier version of the program, or empty.
+    #[error("the database has schema version {found}, this program needs {needed}: run `stayhook migrate`")]
+    OlderSchema {
+        /// The version in the database.
+        found: i64,
+        /// The version this program works with.
+        needed: i64,
+    },
+    /// The key does not open what is stored.
+    #[error(
+        "the signing secrets were sealed under another key: set secrets.key to the one they were made with"
+    )]
+    WrongKey,
+    /// A row does not hold what the schema promises.
+    #[error("the database is damaged: {table}.{column} of row {row} is not valid")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// What identifies the row.
+        row: String,
+    },
+    /// Anything else the database said.
+    #[error("the database refused: {0}")]
+    Database(String),
+}
+
+/// A webhook could not be registered.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// All of the property's slots are taken, over all clients.
+    #[error("the property has {used} webhooks of at most {limit}: delete one first")]
+    LimitReached {
+        /// `limits.webhooks_per_property`
+        limit: u32,
+        /// How many there are.
+        used: u32,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A webhook could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The scope does not see such a webhook.
+    #[error("there is no such webhook")]
+    NotFound,
+    /// Its status does not allow it.
+    #[error(transparent)]
+    Refused(#[from] ChangeRefused),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,197 @@
+//! Signing secrets at rest: sealed with AES-256-GCM under a key that is not in the database.
+//!
+//! A sealed value is bound to its webhook, its purpose and its key, so that one moved to
+//! another row does not open there. Its form: version (1 byte), key id (8), nonce (12),
+//! ciphertext and tag.
+
+mod file;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use stayhook_core::WebhookId;
+use zeroize::Zeroizing;
+
+const VERSION: u8 = 1;
+const KEY_ID: usize = 8;
+const NONCE: usize = 12;
+const HEAD: usize = 1 + KEY_ID + NONCE;
+
+/// The key under which secrets are sealed. Neither prints nor compares.
+#[derive(Clone)]
+pub struct Keyring(Arc<Key>);
+
+struct Key {
+    id: [u8; KEY_ID],
+    cipher: RandomizedNonceKey,
+}
+
+/// Why there is no key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Not base64 of 32 bytes.
+    #[error("the key is 32 random bytes in base64: make one with `openssl rand -base64 32`")]
+    Malformed,
+    /// Others may read the key file.
+    #[error("the key file {} can be read by others (mode {mode:03o}): run `chmod 600` on it", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The key file holds something else.
+    #[error("the key file {} does not hold 32 bytes in base64: restore it, the stored secrets need it", .0.display())]
+    MalformedFile(PathBuf),
+    /// The key file cannot be read or written.
+    #[error("the key file {} cannot be used: {words}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        words: String,
+    },
+}
+
+/// What a sealed value is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Purpose {
+    /// A webhook's signing secret.
+    SigningSecret,
+    /// The value by which a wrong key is noticed.
+    KeyCheck,
+}
+
+/// Why a sealed value does not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unopened {
+    /// It was sealed under another key.
+    OtherKey,
+    /// It is damaged, or belongs elsewhere.
+    Damaged,
+}
+
+impl Keyring {
+    /// A key from `secrets.key`.
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`] when the text is not base64 of 32 bytes.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        let bytes = STANDARD.decode(text.trim()).map(Zeroizing::new).map_err(|_| KeyError::Malformed)?;
+        Self::new(&bytes)
+    }
+
+    fn new(bytes: &[u8]) -> Result<Self, KeyError> {
+        let cipher = RandomizedNonceKey::new(&AES_256_GCM, bytes).map_err(|_| KeyError::Malformed)?;
+        Ok(Self(Arc::new(Key { id: key_id(bytes), cipher })))
+    }
+
+    /// Seals a value; `None` if the system has no randomness to give.
+    pub(crate) fn seal(&self, webhook: WebhookId, purpose: Purpose, plain: &[u8]) -> Option<Vec<u8>> {
+        let mut sealed = Zeroizing::new(plain.to_vec());
+        sealed.reserve_exact(AES_256_GCM.tag_len());
+        let nonce =
+            self.0.cipher.seal_in_place_append_tag(self.bound_to(webhook, purpose), &mut *sealed).ok()?;
+        let mut whole = Vec::with_capacity(HEAD + sealed.len());
+        whole.push(VERSION);
+        whole.extend_from_slice(&self.0.id);
+        whole.extend_from_slice(nonce.as_ref());
+        whole.extend_from_slice(&sealed);
+        Some(whole)
+    }
+
+    /// Opens what [`Keyring::seal`] made for the same webhook and purpose.
+    pub(crate) fn open(
+        &self,
+        webhook: WebhookId,
+        purpose: Purpose,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+        let (head, text) = sealed.split_at_checked(HEAD).ok_or(Unopened::Damaged)?;
+        if head[0] != VERSION {
+            return Err(Unopened::Damaged);
+        }
+        if head[1..=KEY_ID] != self.0.id {
+            return Err(Unopened::OtherKey);
+        }
+        let nonce = Nonce::try_assume_unique_for_key(&head[1 + KEY_ID..]).map_err(|_| Unopened::Damaged)?;
+        let mut text = Zeroizing::new(text.to_vec());
+        let opened = self.0.cipher.open_in_place(nonce, self.bound_to(webhook, purpose), &mut text);
+        let length = opened.map_err(|_| Unopened::Damaged)?.len();
+        text.truncate(length);
+        Ok(text)
+    }
+
+    fn bound_to(&self, webhook: WebhookId, purpose: Purpose) -> Aad<[u8; 17]> {
+        let mut bound = [0; 17];
+        bound[..8].copy_from_slice(&webhook.0.to_be_bytes());
+        bound[8..16].copy_from_slice(&self.0.id);
+        bound[16] = match purpose {
+            Purpose::SigningSecret => 1,
+            Purpose::KeyCheck => 2,
+        };
+        Aad::from(bound)
+    }
+}
+
+/// What names a key without telling it.
+fn key_id(key: &[u8]) -> [u8; KEY_ID] {
+    let mut id = [0; KEY_ID];
+    id.copy_from_slice(&digest(&SHA256, key).as_ref()[..KEY_ID]);
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HERE: WebhookId = WebhookId(801);
+
+    fn keyring(byte: u8) -> Keyring {
+        Keyring::new(&[byte; 32]).unwrap_or_else(|_| unreachable!("32 bytes are a key"))
+    }
+
+    #[test]
+    fn a_key_is_32_bytes_in_base64() {
+        assert!(Keyring::parse(&format!(" {}\n", STANDARD.encode([7; 32]))).is_ok());
+        for wrong in ["", "secret", &STANDARD.encode([7; 31]), &STANDARD.encode([7; 33])] {
+            assert_eq!(Keyring::parse(wrong).err(), Some(KeyError::Malformed), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_opens_only_in_its_place() {
+        let sealed = keyring(1).seal(HERE, Purpose::SigningSecret, b"whsec_secret").unwrap();
+        assert!(!sealed.windows(6).any(|window| window == b"secret"));
+        let open = |key, webhook, purpose| keyring(key).open(webhook, purpose, &sealed).map(|it| it.to_vec());
+        assert_eq!(open(1, HERE, Purpose::SigningSecret), Ok(b"whsec_secret".to_vec()));
+        assert_eq!(open(2, HERE, Purpose::SigningSecret), Err(Unopened::OtherKey));
+        assert_eq!(open(1, WebhookId(802), Purpose::SigningSecret), Err(Unopened::Damaged));
+        assert_eq!(open(1, HERE, Purpose::KeyCheck), Err(Unopened::Damaged));
+    }
+
+    #[test]
+    fn the_same_value_is_never_sealed_the_same_way() {
+        let seal = || keyring(1).seal(HERE, Purpose::SigningSecret, b"secret").unwrap();
+        assert_ne!(seal(), seal());
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_bit_is_noticed(at in 0_usize..HEAD + 6 + 16, bit in 0_u8..8) {
+            let mut sealed = keyring(1).seal(HERE, Purpose::SigningSecret, b"secret").unwrap();
+            sealed[at] ^= 1 << bit;
+            prop_assert!(keyring(1).open(HERE, Purpose::SigningSecret, &sealed).is_err());
+        }
+
+        #[test]
+        fn opening_never_panics(sealed in proptest::collection::vec(any::<u8>(), 0..80)) {
+            prop_assert!(keyring(1).open(HERE, Purpose::SigningSecret, &sealed).is_err());
+        }
+    }
+}

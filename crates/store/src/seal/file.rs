@@ -1,0 +1,168 @@
+//! The key file that is made beside the database where no key is configured.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::{KeyError, Keyring, key_id};
+
+/// More than any key file holds: what is longer is something else.
+const LONGEST: u64 = 256;
+
+impl Keyring {
+    /// The key in the file; where there is none, one is made of 32 random bytes. The file
+    /// appears whole or not at all, readable by its owner alone.
+    ///
+    /// # Errors
+    /// When the file cannot be used, holds something else, or can be read by others.
+    pub fn load_or_create(path: &Path, mut entropy: [u8; 32]) -> Result<Self, KeyError> {
+        let result = match load(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => create(path, &entropy),
+            other => other,
+        };
+        entropy.zeroize();
+        let file =
+            result.map_err(|error| KeyError::File { path: path.to_owned(), words: error.to_string() })?;
+        if let Some(mode) = file.exposed {
+            return Err(KeyError::Exposed { path: path.to_owned(), mode });
+        }
+        Self::parse(&file.text).map_err(|_| KeyError::MalformedFile(path.to_owned()))
+    }
+}
+
+struct KeyFile {
+    text: Zeroizing<String>,
+    /// The permissions, where others than the owner may read.
+    exposed: Option<u32>,
+}
+
+fn load(path: &Path) -> io::Result<KeyFile> {
+    let file = File::open(path)?;
+    let exposed = exposed(&file)?;
+    let mut text = Zeroizing::new(String::with_capacity(64));
+    file.take(LONGEST).read_to_string(&mut text)?;
+    Ok(KeyFile { text, exposed })
+}
+
+/// Written under another name first and then linked to its own, which fails if another
+/// process was faster: then that one's key counts.
+fn create(path: &Path, entropy: &[u8; 32]) -> io::Result<KeyFile> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{:016x}.new", u64::from_be_bytes(key_id(entropy))));
+    let draft = Path::new(&draft);
+    let written = write_new(draft, entropy).and_then(|()| fs::hard_link(draft, path));
+    match fs::remove_file(draft) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    match written {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let directory = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()?;
+    load(path)
+}
+
+fn write_new(path: &Path, entropy: &[u8; 32]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    let mut text = Zeroizing::new(String::with_capacity(45));
+    STANDARD.encode_string(entropy, &mut text);
+    text.push('\n');
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(unix)]
+fn exposed(file: &File) -> io::Result<Option<u32>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    Ok((mode & 0o077 != 0).then_some(mode))
+}
+
+#[cfg(not(unix))]
+fn exposed(_: &File) -> io::Result<Option<u32>> {
+    Ok(None)
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::Purpose;
+    use stayhook_core::WebhookId;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn the_key_is_made_once_for_its_owner_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("stayhook.secrets.key");
+        let made = Keyring::load_or_create(&path, [7; 32]).ok().unwrap();
+        let sealed = made.seal(WebhookId(1), Purpose::KeyCheck, b"text").unwrap();
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "no draft is left behind");
+        let again = Keyring::load_or_create(&path, [8; 32]).ok().unwrap();
+        assert_eq!(again.open(WebhookId(1), Purpose::KeyCheck, &sealed).unwrap().as_slice(), b"text");
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("key");
+        assert!(Keyring::load_or_create(&path, [7; 32]).is_ok());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let error = Keyring::load_or_create(&path, [7; 32]).err().unwrap();
+        assert_eq!(error, KeyError::Exposed { path, mode: 0o640 });
+        assert!(error.to_string().contains("mode 640") && error.to_string().contains("chmod 600"));
+    }
+
+    #[test]
+    fn a_damaged_key_file_is_never_replaced() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("key");
+        fs::write(&path, "not a key").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let error = Keyring::load_or_create(&path, [7; 32]).err().unwrap();
+        assert_eq!(error, KeyError::MalformedFile(path.clone()));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "not a key");
+    }
+
+    #[test]
+    fn a_directory_that_is_missing_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("missing/key");
+        let error = Keyring::load_or_create(&path, [7; 32]).err().unwrap();
+        assert!(matches!(&error, KeyError::File { path: named, .. } if *named == path), "{error}");
+    }
+
+    #[test]
+    fn many_at_once_agree_on_one_key() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("key");
+        let start = std::sync::Barrier::new(8);
+        let race = &|byte: u8| {
+            start.wait();
+            Keyring::load_or_create(&path, [byte; 32]).ok().unwrap()
+        };
+        let keys: Vec<Keyring> = std::thread::scope(|scope| {
+            let racers: Vec<_> = (0..8).map(|byte| scope.spawn(move || race(byte))).collect();
+            racers.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+        let sealed = keys[0].seal(WebhookId(1), Purpose::KeyCheck, b"text").unwrap();
+        for key in &keys {
+            assert!(key.open(WebhookId(1), Purpose::KeyCheck, &sealed).is_ok());
+        }
+    }
+}

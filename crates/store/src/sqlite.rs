@@ -1,0 +1,238 @@
+//! The store in one SQLite file: WAL, one writing thread with group commit, a few readers.
+
+mod change;
+mod claim;
+mod closing;
+mod conclude;
+mod event;
+mod fault;
+mod intake;
+mod lanes;
+pub(crate) mod log;
+mod migrate;
+mod open;
+pub(crate) mod pack;
+mod query;
+mod readers;
+pub(crate) mod records;
+pub(crate) mod rows;
+mod sql;
+mod sweep;
+mod take_over;
+#[cfg(test)]
+mod tests;
+pub(crate) mod tokens;
+pub(crate) mod walk;
+pub(crate) mod webhooks;
+mod writer;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rusqlite::Connection;
+use stayhook_core::{EventId, UnixMs, Webhook, WebhookChange, WebhookId};
+
+use self::open::Opened;
+use self::readers::Readers;
+use self::writer::Writer;
+use crate::{
+    AttemptLine, ChangeError, ChangeTiming, Claim, Claimed, Conclude, Concluded, CreateError, DeliveryFilter,
+    DeliveryLine, EventLine, Intake, Keyring, NewToken, NewWebhook, Page, PageRequest, Receipt, Registered,
+    Scope, Step, Store, StoreError, Sweep, Swept, TokenHash, TokenLine, WebhookFilter,
+};
+
+/// How to open a database.
+pub struct SqliteOptions {
+    /// The file.
+    pub path: PathBuf,
+    /// What seals signing secrets.
+    pub keyring: Keyring,
+    /// Whether to create the file, or bring its schema up to date, where that is needed.
+    pub migrate: bool,
+    /// Whether to keep other servers out. Commands that work beside a server do not.
+    pub exclusive: bool,
+}
+
+/// A [`Store`] in one SQLite file.
+pub struct SqliteStore {
+    // Dropped in this order: the lock is given back when all that was queued is written.
+    writer: Writer,
+    readers: Readers,
+    keyring: Keyring,
+    /// What was accepted before this moment is being pruned.
+    pruned: Arc<AtomicI64>,
+    _lock: Option<File>,
+}
+
+impl SqliteStore {
+    /// Opens the database. Blocks for as long as migrations take.
+    ///
+    /// # Errors
+    /// Says what is wrong with the file, its schema, the key, or who holds it.
+    pub fn open(options: SqliteOptions) -> Result<Self, StoreError> {
+        Self::start(open::open(&options)?, options.keyring)
+    }
+
+    fn start(opened: Opened, keyring: Keyring) -> Result<Self, StoreError> {
+        Ok(Self {
+            writer: Writer::start(opened.writer)?,
+            readers: Readers::new(opened.readers),
+            keyring,
+            pruned: Arc::new(AtomicI64::new(0)),
+            _lock: opened.lock,
+        })
+    }
+
+    /// One part of a sweep, as a transaction of its own.
+    async fn swept<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        sweep: &Arc<Sweep>,
+        part: fn(&Connection, &Sweep) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let sweep = Arc::clone(sweep);
+        self.writer.write(bytes, move |conn| part(conn, &sweep)).await
+    }
+}
+
+/// About what a row takes beside its body.
+const ROW: usize = 256;
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn create_webhook(&self, new: NewWebhook) -> Result<Registered, CreateError> {
+        let keyring = self.keyring.clone();
+        self.writer.write(ROW, move |conn| webhooks::create(conn, &keyring, &new)).await
+    }
+
+    async fn webhook(&self, scope: &Scope, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+        let scope = scope.clone();
+        let found = self.readers.read(move |conn| webhooks::find(conn, &scope, id)).await?;
+        Ok(found.map(|it| it.webhook))
+    }
+
+    async fn webhooks(
+        &self,
+        scope: &Scope,
+        filter: &WebhookFilter,
+        page: PageRequest<WebhookId>,
+    ) -> Result<Page<Webhook>, StoreError> {
+        let (scope, filter) = (scope.clone(), filter.clone());
+        self.readers.read(move |conn| webhooks::page(conn, &scope, &filter, page)).await
+    }
+
+    async fn change_webhook(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        change: WebhookChange,
+        timing: ChangeTiming,
+    ) -> Result<Registered, ChangeError> {
+        let scope = scope.clone();
+        let job = move |conn: &Connection| change::change(conn, &scope, id, &change, timing);
+        Ok(webhooks::open(&self.keyring, self.writer.write(ROW, job).await?)?)
+    }
+
+    async fn delete_webhook(&self, scope: &Scope, id: WebhookId, at: UnixMs) -> Result<bool, StoreError> {
+        let scope = scope.clone();
+        self.writer.write(ROW, move |conn| webhooks::delete(conn, &scope, id, at)).await
+    }
+
+    async fn registry(&self) -> Result<Vec<Registered>, StoreError> {
+        let keyring = self.keyring.clone();
+        let open = move |stored| webhooks::open(&keyring, stored);
+        self.readers.read(move |conn| webhooks::all(conn)?.into_iter().map(open).collect()).await
+    }
+
+    async fn intake(&self, intake: Intake) -> Result<Receipt, StoreError> {
+        let bodies = intake.events.iter().flat_map(|it| &it.bodies).map(Bytes::len);
+        let bytes = intake.events.len() * ROW + bodies.sum::<usize>();
+        self.writer.write(bytes, move |conn| intake::intake(conn, &intake)).await
+    }
+
+    async fn conclude(&self, batch: Conclude) -> Result<Concluded, StoreError> {
+        let bytes = batch.conclusions.iter().map(|it| match &it.step {
+            Step::Tried(tried) => ROW + tried.reply.body.len(),
+            Step::Ended(_) | Step::Spilled { .. } => ROW,
+        });
+        let (bytes, pruned) = (bytes.sum(), Arc::clone(&self.pruned));
+        let job =
+            move |conn: &Connection| conclude::conclude(conn, &batch, UnixMs(pruned.load(Ordering::Relaxed)));
+        self.writer.write(bytes, job).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
+        let bytes = claim.lanes.saturating_mul(claim.per_lane).saturating_mul(ROW);
+        self.writer.write(bytes, move |conn| claim::claim(conn, &claim)).await
+    }
+
+    async fn take_over(&self, now: UnixMs) -> Result<u64, StoreError> {
+        self.writer.write(ROW, move |conn| take_over::take_over(conn, now)).await
+    }
+
+    async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError> {
+        let bytes = sweep.batch.saturating_mul(ROW);
+        let sweep = Arc::new(sweep);
+        let statuses = self.swept(bytes, &sweep, sweep::disable).await?;
+        self.swept(bytes, &sweep, sweep::close).await?;
+        let expired = self.swept(bytes, &sweep, sweep::expire).await?;
+        self.pruned.fetch_max(sweep.now.before(sweep.prune).0, Ordering::Relaxed);
+        let pruned = self.swept(bytes, &sweep, sweep::prune).await?;
+        let next = self.readers.read(move |conn| sweep::next(conn, &sweep)).await?;
+        Ok(Swept { statuses, expired, pruned, next })
+    }
+
+    async fn deliveries(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        filter: &DeliveryFilter,
+        page: PageRequest<EventId>,
+    ) -> Result<Option<Page<DeliveryLine>>, StoreError> {
+        let (scope, filter) = (scope.clone(), filter.clone());
+        self.readers.read(move |conn| log::page(conn, &scope, id, &filter, page)).await
+    }
+
+    async fn delivery(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        event: EventId,
+    ) -> Result<Option<(DeliveryLine, Vec<AttemptLine>)>, StoreError> {
+        let scope = scope.clone();
+        self.readers.read(move |conn| log::delivery(conn, &scope, id, event)).await
+    }
+
+    async fn event(&self, id: EventId) -> Result<Option<EventLine>, StoreError> {
+        self.readers.read(move |conn| event::event(conn, id)).await
+    }
+
+    async fn create_token(&self, new: NewToken) -> Result<TokenLine, StoreError> {
+        self.writer.write(ROW, move |conn| tokens::create(conn, &new)).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenLine>, StoreError> {
+        self.readers.read(tokens::all).await
+    }
+
+    async fn token(&self, hash: &TokenHash) -> Result<Option<TokenLine>, StoreError> {
+        let hash = *hash;
+        self.readers.read(move |conn| tokens::find(conn, &hash)).await
+    }
+
+    async fn revoke_token(&self, id: i64, at: UnixMs) -> Result<bool, StoreError> {
+        self.writer.write(ROW, move |conn| tokens::revoke(conn, id, at)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.readers.read(|conn| query::number(conn, sql::FIRST_FAILING, [])).await?;
+        self.writer
+            .write(ROW, |conn| query::run(conn, sql::SET_META, rusqlite::params!["ping", b""]))
+            .await?;
+        Ok(())
+    }
+}

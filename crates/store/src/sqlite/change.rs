@@ -1,0 +1,142 @@
+//! Changing a webhook, and what that means for deliveries that wait.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, params};
+use stayhook_core::{
+    Description, Effects, EventPattern, Held, Reason, Status, Subscription, UnixMs, Webhook, WebhookChange,
+    WebhookId,
+};
+
+use super::closing::{self, CLOSED_AT_ONCE, cancel};
+use super::rows::{self, Name, StoredWebhook};
+use super::{lanes, query, sql, webhooks};
+use crate::{ChangeError, ChangeTiming, Scope, StoreError};
+
+/// Makes the change by the rules of [`Webhook::changed`], all or nothing.
+pub(super) fn change(
+    conn: &Connection,
+    scope: &Scope,
+    id: WebhookId,
+    change: &WebhookChange,
+    timing: ChangeTiming,
+) -> Result<StoredWebhook, ChangeError> {
+    let mut stored = webhooks::find(conn, scope, id)?.ok_or(ChangeError::NotFound)?;
+    let (next, effects) = stored.webhook.changed(change, timing.at)?;
+    if !effects.changed {
+        return Ok(stored);
+    }
+    if next.url != stored.webhook.url {
+        stored.url_number += 1;
+        query::run(conn, sql::INSERT_URL, params![id.0, stored.url_number, next.url])?;
+    }
+    update(conn, &next, stored.url_number)?;
+    switch(conn, &stored.webhook, &next, timing.at)?;
+    follow(conn, &next, effects, timing)?;
+    stored.webhook = next;
+    Ok(stored)
+}
+
+fn update(conn: &Connection, next: &Webhook, url_number: u32) -> Result<(), StoreError> {
+    let (status, since, words) = rows::status_columns_of(&next.status);
+    let row = params![
+        next.id.0,
+        next.url,
+        url_number,
+        next.description.as_ref().map(Description::as_str),
+        rows::list_text(next.events.patterns().iter().map(EventPattern::as_str)),
+        status,
+        since,
+        words,
+        next.options.include_custom_parameters,
+        next.options.skip_own,
+        next.options.ordering.as_str(),
+        next.options.profile,
+        next.options.shadow_profile,
+        next.version,
+        next.updated_at.0,
+    ];
+    query::run(conn, sql::UPDATE_WEBHOOK, row)?;
+    Ok(())
+}
+
+/// The lane as the status wants it: held while paused, open again once reactivated.
+fn switch(conn: &Connection, before: &Webhook, next: &Webhook, at: UnixMs) -> Result<(), StoreError> {
+    if before.status == next.status {
+        return Ok(());
+    }
+    lanes::write_failing(conn, next.id, &next.status)?;
+    let held = matches!(next.status, Status::Paused { .. });
+    query::run(conn, sql::SET_HELD, params![next.id.0, held])?;
+    if matches!(before.status, Status::Disabled { .. }) {
+        closing::reopen(conn, next.id, at)?;
+    }
+    Ok(())
+}
+
+/// Deliveries that are leased stay with their holder: it looks at the webhook again before
+/// an attempt, and its conclusion is decided by the webhook's status.
+fn follow(
+    conn: &Connection,
+    next: &Webhook,
+    effects: Effects,
+    timing: ChangeTiming,
+) -> Result<(), StoreError> {
+    let id = next.id;
+    if effects.cancel_all {
+        closing::close(conn, id, Reason::WebhookDisabled, timing.at, CLOSED_AT_ONCE)?;
+        return Ok(());
+    }
+    if effects.drop_unsubscribed {
+        drop_unsubscribed(conn, id, &next.events, timing.at)?;
+    }
+    if effects.pull_forward && query::run(conn, sql::PULL_FORWARD, params![id.0, timing.retry_by.0])? > 0 {
+        query::run(conn, sql::LANE_DUE_BY, params![id.0, timing.retry_by.0])?;
+    }
+    match effects.release {
+        None | Some(Held::Deliver) => Ok(()),
+        Some(Held::Latest) => keep_latest(conn, id, timing.at),
+        Some(Held::Discard) => discard(conn, id, timing.at),
+    }
+}
+
+fn drop_unsubscribed(
+    conn: &Connection,
+    id: WebhookId,
+    wanted: &Subscription,
+    at: UnixMs,
+) -> Result<(), StoreError> {
+    let waiting = query::many(conn, sql::WAITING_KINDS, [id.0], |row| {
+        let event = rows::event_id(row, 0)?;
+        Ok((event, row.get(1)?, rows::kind(row, 2, &Name("events", event))?))
+    })?;
+    for (event, attempts, kind) in waiting {
+        if !wanted.matches(&kind) {
+            cancel(conn, id, event, attempts, Reason::Unsubscribed, at)?;
+        }
+    }
+    Ok(())
+}
+
+/// Of each booking the newest stays; what belongs to no booking stays too.
+fn keep_latest(conn: &Connection, id: WebhookId, at: UnixMs) -> Result<(), StoreError> {
+    let waiting = query::many(conn, sql::WAITING, [id.0], |row| {
+        let event = rows::event_id(row, 0)?;
+        Ok((event, row.get(1)?, rows::booking(row, 2, &Name("pending", event))?))
+    })?;
+    let mut seen = HashSet::new();
+    for (event, attempts, booking) in waiting {
+        if booking.is_some_and(|it| !seen.insert(it.key())) {
+            cancel(conn, id, event, attempts, Reason::Superseded, at)?;
+        }
+    }
+    Ok(())
+}
+
+fn discard(conn: &Connection, id: WebhookId, at: UnixMs) -> Result<(), StoreError> {
+    let waiting = query::many(conn, sql::WAITING, [id.0], |row| Ok((rows::event_id(row, 0)?, row.get(1)?)))?;
+    for (event, attempts) in waiting {
+        cancel(conn, id, event, attempts, Reason::Discarded, at)?;
+    }
+    Ok(())
+}

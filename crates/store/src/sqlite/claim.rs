@@ -1,0 +1,139 @@
+//! Taking due deliveries under a lease: webhook by webhook, so that a flooded one delays
+//! nobody.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use rusqlite::{Connection, params};
+use stayhook_core::{BookingId, EventId, EventType, Progress, UnixMs, WebhookId};
+
+use super::lanes::Lanes;
+use super::pack::Targets;
+use super::records::Record;
+use super::rows::{self, Name};
+use super::{query, sql};
+use crate::{Claim, Claimed, Due, StoreError};
+
+/// Claims what is due. A webhook that has more than its share due goes to the end of the
+/// queue.
+pub(super) fn claim(conn: &Connection, claim: &Claim) -> Result<Claimed, StoreError> {
+    let skip: HashSet<WebhookId> = claim.skip.iter().copied().collect();
+    let mut lanes = Lanes::new(conn);
+    let mut due = Vec::new();
+    for webhook in due_lanes(conn, claim, &skip)? {
+        claim_lane(conn, &mut lanes, claim, webhook, &mut due)?;
+    }
+    Ok(Claimed { due, next: next_lane(conn, &skip)? })
+}
+
+fn due_lanes(
+    conn: &Connection,
+    claim: &Claim,
+    skip: &HashSet<WebhookId>,
+) -> Result<Vec<WebhookId>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::DUE_LANES)?;
+    let mut rows = statement.query([])?;
+    let mut due = Vec::new();
+    while due.len() < claim.lanes {
+        let Some(row) = rows.next()? else { break };
+        if UnixMs(row.get(1)?) > claim.now {
+            break;
+        }
+        let webhook = WebhookId(row.get(0)?);
+        if !skip.contains(&webhook) {
+            due.push(webhook);
+        }
+    }
+    Ok(due)
+}
+
+fn next_lane(conn: &Connection, skip: &HashSet<WebhookId>) -> Result<Option<UnixMs>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::DUE_LANES)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if !skip.contains(&WebhookId(row.get(0)?)) {
+            return Ok(Some(UnixMs(row.get(1)?)));
+        }
+    }
+    Ok(None)
+}
+
+struct DueRow {
+    event: EventId,
+    progress: Progress,
+    booking: Option<BookingId>,
+    /// Held by somebody whose lease ran out.
+    leased: bool,
+}
+
+fn claim_lane(
+    conn: &Connection,
+    lanes: &mut Lanes<'_>,
+    claim: &Claim,
+    webhook: WebhookId,
+    due: &mut Vec<Due>,
+) -> Result<(), StoreError> {
+    let most = i64::try_from(claim.per_lane).unwrap_or(i64::MAX);
+    let found = query::many(conn, sql::DUE_ROWS, params![webhook.0, claim.now.0, most], |row| {
+        let event = rows::event_id(row, 0)?;
+        let progress = Progress { attempts: row.get(1)?, steps: row.get(2)? };
+        let booking = rows::booking(row, 3, &Name("pending", event))?;
+        Ok(DueRow { event, progress, booking, leased: row.get(4)? })
+    })?;
+    for row in found {
+        due.extend(lease(conn, lanes, claim, webhook, row)?);
+    }
+    // Never before now: webhooks that wait longer come first.
+    let next = query::number(conn, sql::FIRST_DUE, [webhook.0])?.map(|it| it.max(claim.now.0));
+    query::run(conn, sql::SET_LANE_DUE, params![webhook.0, next])?;
+    Ok(())
+}
+
+fn lease(
+    conn: &Connection,
+    lanes: &mut Lanes<'_>,
+    claim: &Claim,
+    webhook: WebhookId,
+    mut row: DueRow,
+) -> Result<Option<Due>, StoreError> {
+    let key = row.event.to_bytes();
+    let Some((kind, body)) = to_send(conn, row.event, webhook)? else {
+        // Left over from an event that is gone: it must not stand in the way of others.
+        tracing::error!(%webhook, event = %row.event, "pending delivery without its event is dropped");
+        query::run(conn, sql::FORGET, params![webhook.0, key])?;
+        return Ok(None);
+    };
+    if row.leased {
+        let url_number = lanes.standing(webhook)?.map_or(1, |it| it.url_number);
+        Record::interrupted(webhook, row.event, row.progress.attempts, claim.now, url_number, None)
+            .write(conn)?;
+        row.progress.attempts = row.progress.attempts.saturating_add(1);
+    }
+    let until = claim.now.after(claim.lease);
+    query::run(conn, sql::LEASE, params![webhook.0, key, until.0, row.progress.attempts])?;
+    let DueRow { event, progress, booking, .. } = row;
+    Ok(Some(Due { webhook, event, kind, booking, progress, body }))
+}
+
+/// The type of an event and the bytes that this webhook gets.
+fn to_send(
+    conn: &Connection,
+    event: EventId,
+    webhook: WebhookId,
+) -> Result<Option<(EventType, Bytes)>, StoreError> {
+    let name = Name("events", event);
+    let found = query::one(conn, sql::TO_SEND, [event.to_bytes()], |row| {
+        let targets: Targets = row.get(1)?;
+        let target = name.valid("targets", targets.0.into_iter().find(|it| it.webhook == webhook))?;
+        Ok((rows::kind(row, 0, &name)?, target.body, rows::bytes(row, 2)?))
+    })?;
+    match found {
+        None => Ok(None),
+        Some((kind, 0, body)) => Ok(Some((kind, body))),
+        Some((kind, number, _)) => {
+            let body =
+                query::one(conn, sql::BODY, params![event.to_bytes(), number], |row| rows::bytes(row, 0))?;
+            Ok(Some((kind, name.valid("body", body)?)))
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Accepting events.
+
+use rusqlite::{Connection, params};
+use stayhook_core::{ClientId, End, EventId, Reason, UnixMs, WebhookId};
+
+use super::lanes::{Lanes, Standing};
+use super::pack::{Deliveries, Targets};
+use super::records::Record;
+use super::rows::{self, Name, booking_text};
+use super::{query, sql};
+use crate::{Accepted, HandoffId, IdempotencyClaim, Intake, NewRow, Receipt, StoreError, TargetFate};
+
+/// Writes events in order, and one handoff that names all that is to be sent at once.
+pub(super) fn intake(conn: &Connection, intake: &Intake) -> Result<Receipt, StoreError> {
+    let mut lanes = Lanes::new(conn);
+    let mut sent = Deliveries::default();
+    let mut results = Vec::with_capacity(intake.events.len());
+    for event in &intake.events {
+        results.push(match repeated(conn, event)? {
+            Some(earlier) => earlier,
+            None => {
+                accept(conn, &mut lanes, &mut sent, event)?;
+                Accepted::New
+            }
+        });
+    }
+    let now = intake.events.iter().map(|it| it.id.accepted_at()).max().unwrap_or(UnixMs(0));
+    lanes.finish(now, 0)?;
+    Ok(Receipt { handoff: hand_off(conn, &sent)?, results })
+}
+
+/// Claims the event's idempotency key; what it was used for before, if it was.
+fn repeated(conn: &Connection, event: &NewRow) -> Result<Option<Accepted>, StoreError> {
+    let Some(IdempotencyClaim { key, content }) = &event.idempotency else { return Ok(None) };
+    let (client, key) = (event.client.as_str(), key.as_str());
+    if query::run(conn, sql::CLAIM_KEY, params![client, key, event.id.to_bytes(), content])? == 1 {
+        return Ok(None);
+    }
+    let holder = query::one(conn, sql::KEY_HOLDER, [client, key], |row| {
+        if row.get::<_, [u8; 32]>(1)? != *content {
+            return Ok(Accepted::Conflict);
+        }
+        let targets: Targets = row.get(2)?;
+        Ok(Accepted::Duplicate { id: rows::event_id(row, 0)?, deliveries: targets.deliveries() })
+    })?;
+    Name("idempotency", key).valid("event_id", holder).map(Some)
+}
+
+fn accept(
+    conn: &Connection,
+    lanes: &mut Lanes<'_>,
+    sent: &mut Deliveries,
+    event: &NewRow,
+) -> Result<(), StoreError> {
+    let booking = event.booking.as_ref().map(booking_text);
+    insert(conn, event, booking.as_deref())?;
+    for target in &event.targets {
+        match target.fate {
+            TargetFate::Send => sent.0.push((event.id, target.webhook)),
+            TargetFate::Wait => wait(conn, lanes, event.id, target.webhook, booking.as_deref())?,
+            TargetFate::Skip(Reason::Unsubscribed) => {}
+            TargetFate::Skip(reason) => end(conn, event.id, target.webhook, End::Skipped(reason))?,
+        }
+    }
+    Ok(())
+}
+
+fn insert(conn: &Connection, event: &NewRow, booking: Option<&str>) -> Result<(), StoreError> {
+    let id = event.id.to_bytes();
+    let mut bodies = event.bodies.iter().map(AsRef::as_ref);
+    let row = params![
+        id,
+        event.kind.as_str(),
+        event.property.get(),
+        booking,
+        event.created_at.0,
+        event.client.as_str(),
+        event.origin.as_ref().map(ClientId::as_str),
+        event.idempotency.as_ref().map(|it| it.key.as_str()),
+        Targets::pack(&event.targets),
+        bodies.next().unwrap_or_default(),
+    ];
+    query::run(conn, sql::INSERT_EVENT, row)?;
+    for (number, body) in (1_i64..).zip(bodies) {
+        query::run(conn, sql::INSERT_BODY, params![id, number, body])?;
+    }
+    Ok(())
+}
+
+/// Puts a delivery into `pending`, due at once, unless its webhook was switched off since the
+/// fan-out was decided.
+fn wait(
+    conn: &Connection,
+    lanes: &mut Lanes<'_>,
+    event: EventId,
+    webhook: WebhookId,
+    booking: Option<&str>,
+) -> Result<(), StoreError> {
+    let due = event.accepted_at();
+    if let Some(refusal) = Standing::refusal(lanes.standing(webhook)?) {
+        return end(conn, event, webhook, End::Skipped(refusal.reason()));
+    }
+    query::run(conn, sql::WAIT, params![webhook.0, event.to_bytes(), due.0, 0, 0, booking])?;
+    lanes.wait(webhook, due)
+}
+
+fn end(conn: &Connection, event: EventId, webhook: WebhookId, end: End) -> Result<(), StoreError> {
+    Record::ended(webhook, event, 0, event.accepted_at(), end).write(conn)?;
+    Ok(())
+}
+
+fn hand_off(conn: &Connection, sent: &Deliveries) -> Result<Option<HandoffId>, StoreError> {
+    if sent.0.is_empty() {
+        return Ok(None);
+    }
+    query::run(conn, sql::INSERT_HANDOFF, [sent])?;
+    Ok(Some(HandoffId(conn.last_insert_rowid())))
+}

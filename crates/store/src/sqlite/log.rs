@@ -1,0 +1,192 @@
+//! The delivery log of a webhook. A delivery's state is derived: what waits in `pending`
+//! waits, else its last attempt says how it ended, else it is in a handoff, that is, in
+//! flight.
+
+use rusqlite::{Connection, params};
+use stayhook_core::{
+    BookingId, End, EventId, EventType, Fault, FaultClass, Reason, State, UnixMs, WebhookId,
+};
+
+use super::rows::{self, Name};
+use super::walk::{self, Walk};
+use super::{query, sql, webhooks};
+use crate::{AttemptLine, DeliveryFilter, DeliveryLine, Page, PageRequest, Reply, Scope, StoreError};
+
+/// A page of the webhook's deliveries, newest first.
+pub(super) fn page(
+    conn: &Connection,
+    scope: &Scope,
+    webhook: WebhookId,
+    filter: &DeliveryFilter,
+    page: PageRequest<EventId>,
+) -> Result<Option<Page<DeliveryLine>>, StoreError> {
+    if !webhooks::is_seen(conn, scope, webhook)? {
+        return Ok(None);
+    }
+    let lane = lane(conn, webhook)?;
+    let mut statements = walk::Statements::prepare(conn)?;
+    let mut walk = Walk::start(conn, &mut statements, webhook, filter, page.after, lane.closing.is_some())?;
+    let mut lines = Vec::new();
+    while let Some(event) = walk.next()? {
+        let Some(line) = matching(conn, &lane, webhook, event, filter)? else { continue };
+        if lines.len() == page.limit {
+            return Ok(Some(Page { rows: lines, more: true }));
+        }
+        lines.push(line);
+    }
+    Ok(Some(Page { rows: lines, more: false }))
+}
+
+/// One delivery with its attempts.
+pub(super) fn delivery(
+    conn: &Connection,
+    scope: &Scope,
+    webhook: WebhookId,
+    event: EventId,
+) -> Result<Option<(DeliveryLine, Vec<AttemptLine>)>, StoreError> {
+    let known = webhooks::is_seen(conn, scope, webhook)? && walk::exists(conn, webhook, event)?;
+    let Some(head) = (if known { head(conn, event)? } else { None }) else { return Ok(None) };
+    let line = line(webhook, event, head, &facts(conn, webhook, event)?, &lane(conn, webhook)?);
+    Ok(Some((line, attempts(conn, webhook, event)?)))
+}
+
+/// What holds for all deliveries of a webhook.
+#[derive(Default)]
+pub(crate) struct Lane {
+    pub(crate) held: bool,
+    /// What waits is cancelled for this reason since then, though not every row says so yet.
+    pub(crate) closing: Option<(Reason, UnixMs)>,
+}
+
+/// The webhook's lane; the default if it has none, which a deleted one has not.
+pub(super) fn lane(conn: &Connection, webhook: WebhookId) -> Result<Lane, StoreError> {
+    let lane = query::one(conn, sql::LANE, [webhook.0], |row| {
+        Ok(Lane { held: row.get(0)?, closing: rows::closing(row, 1, webhook)? })
+    })?;
+    Ok(lane.unwrap_or_default())
+}
+
+/// What is stored about one delivery.
+pub(crate) struct Facts {
+    pub(crate) waiting: Option<Waiting>,
+    /// Attempts made.
+    pub(crate) attempts: u32,
+    pub(crate) ended: Option<(State, UnixMs)>,
+}
+
+pub(crate) struct Waiting {
+    pub(crate) due: UnixMs,
+    pub(crate) leased: bool,
+}
+
+/// Reads what is stored about a delivery.
+pub(super) fn facts(conn: &Connection, webhook: WebhookId, event: EventId) -> Result<Facts, StoreError> {
+    let key = params![webhook.0, event.to_bytes()];
+    let waiting = query::one(conn, sql::PENDING, key, |row| {
+        Ok(Waiting { due: UnixMs(row.get(0)?), leased: row.get(1)? })
+    })?;
+    let mut facts = Facts { waiting, attempts: 0, ended: None };
+    query::many(conn, sql::ATTEMPTS, key, |row| {
+        let (at, duration) = (UnixMs(row.get(0)?), rows::span(row, 1)?);
+        facts.attempts += u32::from(row.get::<_, Option<u32>>(2)?.is_some());
+        let state = row.get::<_, Option<String>>(3)?.map(|state| {
+            let reason: Option<String> = row.get(4)?;
+            Name("attempts", event).valid("final", rows::parse_final(&state, reason.as_deref()))
+        });
+        facts.ended = state.transpose()?.map(|state| (state, at.after(duration)));
+        Ok(())
+    })?;
+    Ok(facts)
+}
+
+impl Facts {
+    /// Where the delivery stands, and since when if it has ended.
+    pub(crate) fn state(&self, lane: &Lane) -> (State, Option<UnixMs>) {
+        match (&self.waiting, &lane.closing, self.ended) {
+            (Some(Waiting { leased: true, .. }), _, _) => (State::Delivering, None),
+            (Some(_), Some((reason, since)), _) => (State::Ended(End::Cancelled(*reason)), Some(*since)),
+            (Some(_), None, _) if lane.held => (State::Held, None),
+            (Some(_), None, _) => (State::Pending, None),
+            (None, _, Some((state, at))) => (state, Some(at)),
+            (None, _, None) => (State::Delivering, None),
+        }
+    }
+
+    /// Where the delivery stands if its webhook was deleted: what had not ended is cancelled,
+    /// unless an attempt is still under way.
+    pub(crate) fn state_of_deleted(&self) -> State {
+        let deleted = Lane { held: false, closing: Some((Reason::WebhookDeleted, UnixMs(0))) };
+        match self.state(&deleted).0 {
+            State::Delivering if self.waiting.is_none() => {
+                State::Ended(End::Cancelled(Reason::WebhookDeleted))
+            }
+            state => state,
+        }
+    }
+}
+
+pub(crate) struct Head {
+    pub(crate) kind: EventType,
+    pub(crate) booking: Option<BookingId>,
+}
+
+fn head(conn: &Connection, event: EventId) -> Result<Option<Head>, StoreError> {
+    let name = Name("events", event);
+    query::one(conn, sql::EVENT, [event.to_bytes()], |row| {
+        Ok(Head { kind: rows::kind(row, 0, &name)?, booking: rows::booking(row, 1, &name)? })
+    })
+}
+
+/// The delivery, if it is one that the filter wants.
+fn matching(
+    conn: &Connection,
+    lane: &Lane,
+    webhook: WebhookId,
+    event: EventId,
+    filter: &DeliveryFilter,
+) -> Result<Option<DeliveryLine>, StoreError> {
+    // Gone: the event is being pruned.
+    let Some(head) = head(conn, event)? else { return Ok(None) };
+    let booking = head.booking.as_ref().map(BookingId::key);
+    if filter.kind.as_ref().is_some_and(|kind| *kind != head.kind)
+        || (filter.booking.is_some() && filter.booking != booking)
+    {
+        return Ok(None);
+    }
+    let line = line(webhook, event, head, &facts(conn, webhook, event)?, lane);
+    Ok(filter.state.as_ref().is_none_or(|state| state == line.state.as_str()).then_some(line))
+}
+
+pub(crate) fn line(webhook: WebhookId, event: EventId, head: Head, facts: &Facts, lane: &Lane) -> DeliveryLine {
+    let (state, completed_at) = facts.state(lane);
+    let waits = state == State::Pending;
+    DeliveryLine {
+        webhook,
+        event,
+        kind: head.kind,
+        booking: head.booking,
+        state,
+        attempts: facts.attempts,
+        next_attempt_at: facts.waiting.as_ref().filter(|_| waits).map(|it| it.due),
+        completed_at,
+    }
+}
+
+fn attempts(conn: &Connection, webhook: WebhookId, event: EventId) -> Result<Vec<AttemptLine>, StoreError> {
+    let name = Name("attempts", event);
+    query::many(conn, sql::ATTEMPT_LINES, params![webhook.0, event.to_bytes()], |row| {
+        let fault: Option<String> = row.get(5)?;
+        let fault = fault.map(|class| {
+            let class = name.valid("fault", FaultClass::parse(&class))?;
+            Ok::<_, StoreError>(Fault::new(class, row.get::<_, Option<String>>(6)?.unwrap_or_default()))
+        });
+        Ok(AttemptLine {
+            number: row.get(0)?,
+            started_at: UnixMs(row.get(1)?),
+            duration: rows::span(row, 2)?,
+            url: row.get(3)?,
+            reply: Reply { status: row.get(4)?, fault: fault.transpose()?, body: rows::bytes(row, 7)? },
+            next_attempt_at: rows::moment(row, 8)?,
+        })
+    })
+}

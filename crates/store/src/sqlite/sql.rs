@@ -1,0 +1,195 @@
+//! Every statement of the SQLite implementation, by subject. Parameters are numbered in the
+//! order in which a sentence would name them: webhook, event, then what is to be written.
+
+/// The columns that `rows::webhook` reads.
+macro_rules! webhook_columns {
+    () => {
+        "w.id, w.client, w.property_id, w.url, w.url_number, w.description, w.events, \
+         w.include_custom_parameters, w.skip_own, w.ordering, w.profile, w.shadow_profile, w.secret, \
+         w.created_at, w.updated_at, "
+    };
+}
+
+/// The columns that `rows::status` reads, and the version.
+macro_rules! status_columns {
+    () => {
+        "w.status, w.status_since, w.disabled_words, l.failing_since, l.failing_last, w.version"
+    };
+}
+
+/// Webhooks with the state of their lanes.
+macro_rules! select_webhook {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            webhook_columns!(),
+            status_columns!(),
+            " FROM webhooks w JOIN lanes l ON l.webhook_id = w.id ",
+            $rest
+        )
+    };
+}
+
+/// Defines the statements, and the list of them by which a test prepares each.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$doc])* pub(super) const $name: &str = $sql;)*
+
+        #[cfg(test)]
+        pub(super) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+statements! {
+    // Transactions of the writer.
+    BEGIN = "BEGIN IMMEDIATE";
+    COMMIT = "COMMIT";
+    ROLLBACK = "ROLLBACK";
+    SAVE = "SAVEPOINT job";
+    KEEP = "RELEASE job";
+    UNDO = "ROLLBACK TO job";
+    /// A snapshot for readers.
+    SNAPSHOT = "BEGIN";
+
+    // The database itself.
+    META = "SELECT value FROM meta WHERE name = ?1";
+    SET_META = "INSERT INTO meta (name, value) VALUES (?1, ?2)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+    // Webhooks.
+    SLOTS = "SELECT slot FROM webhooks WHERE property_id = ?1 ORDER BY slot";
+    INSERT_WEBHOOK = "INSERT INTO webhooks (client, property_id, slot, url, url_number, description, events,
+            status, include_custom_parameters, skip_own, ordering, profile, shadow_profile, secret, version,
+            created_at, updated_at)
+        VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, 'active', ?7, ?8, ?9, ?10, ?11, x'', 1, ?12, ?12)";
+    SET_SECRET = "UPDATE webhooks SET secret = ?2 WHERE id = ?1";
+    INSERT_URL = "INSERT INTO webhook_urls (webhook_id, number, url) VALUES (?1, ?2, ?3)";
+    INSERT_LANE = "INSERT INTO lanes (webhook_id, held) VALUES (?1, 0)";
+    WEBHOOK = select_webhook!("WHERE w.id = ?1");
+    WEBHOOKS = select_webhook!("WHERE w.id < ?1 ORDER BY w.id DESC");
+    WEBHOOKS_OF_CLIENT = select_webhook!("WHERE w.id < ?1 AND w.client = ?2 ORDER BY w.id DESC");
+    WEBHOOKS_OF_PROPERTY = select_webhook!("WHERE w.id < ?1 AND w.property_id = ?2 ORDER BY w.id DESC");
+    OWNER = "SELECT client, property_id FROM webhooks WHERE id = ?1";
+    UPDATE_WEBHOOK = "UPDATE webhooks SET url = ?2, url_number = ?3, description = ?4, events = ?5,
+            status = ?6, status_since = ?7, disabled_words = ?8, include_custom_parameters = ?9,
+            skip_own = ?10, ordering = ?11, profile = ?12, shadow_profile = ?13, version = ?14,
+            updated_at = ?15
+        WHERE id = ?1";
+    SET_STATUS = "UPDATE webhooks SET status = ?2, status_since = ?3, disabled_words = ?4, version = ?5,
+            updated_at = ?6
+        WHERE id = ?1";
+    DELETE_WEBHOOK = "DELETE FROM webhooks WHERE id = ?1";
+    DELETE_URLS = "DELETE FROM webhook_urls WHERE webhook_id = ?1";
+
+    // Lanes.
+    STANDING = concat!(
+        "SELECT ", status_columns!(), ", w.url_number, l.due_at
+        FROM webhooks w JOIN lanes l ON l.webhook_id = w.id WHERE w.id = ?1"
+    );
+    /// A lane without a due moment has nothing in `pending`.
+    LANE = "SELECT held, closing, closing_at FROM lanes WHERE webhook_id = ?1";
+    SET_FAILING = "UPDATE lanes SET failing_since = ?2, failing_last = ?3 WHERE webhook_id = ?1";
+    SET_HELD = "UPDATE lanes SET held = ?2 WHERE webhook_id = ?1";
+    LANE_DUE_BY = "UPDATE lanes SET due_at = min(ifnull(due_at, ?2), ?2) WHERE webhook_id = ?1";
+    SET_LANE_DUE = "UPDATE lanes SET due_at = ?2 WHERE webhook_id = ?1";
+    CLOSE_LANE = "UPDATE lanes SET closing = ?2, closing_at = ?3, due_at = ?4 WHERE webhook_id = ?1";
+    OPEN_LANE = "UPDATE lanes SET closing = NULL, closing_at = NULL, due_at = ?2 WHERE webhook_id = ?1";
+    DELETE_LANE = "DELETE FROM lanes WHERE webhook_id = ?1";
+
+    // Attempts.
+    INSERT_ATTEMPT = "INSERT INTO attempts (webhook_id, event_id, n, at, duration_ms, url_number,
+            status, fault, fault_words, body, next_at, final, reason)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        ON CONFLICT (webhook_id, event_id, n) DO NOTHING";
+
+    // Pending.
+    IS_PENDING = "SELECT EXISTS (SELECT 1 FROM pending WHERE webhook_id = ?1 AND event_id = ?2)";
+    WAIT = "INSERT INTO pending (webhook_id, event_id, due_at, attempts, steps, booking, leased)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)
+        ON CONFLICT (webhook_id, event_id) DO NOTHING";
+    /// The fence of a claimed delivery: still leased, and no further than when it was claimed.
+    END_CLAIMED = "DELETE FROM pending
+        WHERE webhook_id = ?1 AND event_id = ?2 AND attempts = ?3 AND leased = 1";
+    RETRY_CLAIMED = "UPDATE pending SET due_at = ?4, attempts = attempts + 1, steps = ?5, leased = 0
+        WHERE webhook_id = ?1 AND event_id = ?2 AND attempts = ?3 AND leased = 1";
+    SPILL_CLAIMED = "UPDATE pending SET due_at = ?4, leased = 0
+        WHERE webhook_id = ?1 AND event_id = ?2 AND attempts = ?3 AND leased = 1";
+    FORGET = "DELETE FROM pending WHERE webhook_id = ?1 AND event_id = ?2";
+    FIRST_DUE = "SELECT min(due_at) FROM pending WHERE webhook_id = ?1";
+    /// What nobody holds: leases that ran out included.
+    CLOSABLE = "SELECT event_id, attempts FROM pending
+        WHERE webhook_id = ?1 AND (leased = 0 OR due_at <= ?2) LIMIT ?3";
+    WAITING = "SELECT event_id, attempts, booking FROM pending
+        WHERE webhook_id = ?1 AND leased = 0 ORDER BY event_id DESC";
+    WAITING_KINDS = "SELECT p.event_id, p.attempts, e.kind FROM pending p JOIN events e ON e.id = p.event_id
+        WHERE p.webhook_id = ?1 AND p.leased = 0";
+    PULL_FORWARD = "UPDATE pending SET due_at = ?2 WHERE webhook_id = ?1 AND leased = 0 AND due_at > ?2";
+
+    // Intake.
+    INSERT_EVENT = "INSERT INTO events (id, kind, property_id, booking, created_at, client, origin,
+            idempotency_key, targets, body)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    INSERT_BODY = "INSERT INTO bodies (event_id, number, body) VALUES (?1, ?2, ?3)";
+    CLAIM_KEY = "INSERT INTO idempotency (client, key, event_id, content) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (client, key) DO NOTHING";
+    KEY_HOLDER = "SELECT i.event_id, i.content, e.targets
+        FROM idempotency i JOIN events e ON e.id = i.event_id WHERE i.client = ?1 AND i.key = ?2";
+    INSERT_HANDOFF = "INSERT INTO handoffs (deliveries) VALUES (?1)";
+    DELETE_HANDOFF = "DELETE FROM handoffs WHERE id = ?1";
+
+    // Claiming.
+    DUE_LANES = "SELECT webhook_id, due_at FROM lanes
+        WHERE held = 0 AND closing IS NULL AND due_at IS NOT NULL ORDER BY due_at";
+    DUE_ROWS = "SELECT event_id, attempts, steps, booking, leased FROM pending
+        WHERE webhook_id = ?1 AND due_at <= ?2 ORDER BY due_at, event_id LIMIT ?3";
+    LEASE = "UPDATE pending SET due_at = ?3, attempts = ?4, leased = 1 WHERE webhook_id = ?1 AND event_id = ?2";
+    TO_SEND = "SELECT kind, targets, body FROM events WHERE id = ?1";
+    BODY = "SELECT body FROM bodies WHERE event_id = ?1 AND number = ?2";
+
+    // Taking over.
+    HANDOFFS = "SELECT id, deliveries FROM handoffs ORDER BY id";
+    LEASED = "SELECT webhook_id, event_id, attempts FROM pending WHERE leased = 1";
+    HAS_ATTEMPT = "SELECT EXISTS (SELECT 1 FROM attempts WHERE webhook_id = ?1 AND event_id = ?2 AND n = ?3)";
+    IS_SETTLED = "SELECT EXISTS (SELECT 1 FROM attempts WHERE webhook_id = ?1 AND event_id = ?2)
+        OR EXISTS (SELECT 1 FROM pending WHERE webhook_id = ?1 AND event_id = ?2)";
+    BOOKING = "SELECT booking FROM events WHERE id = ?1";
+    GIVE_BACK = "UPDATE pending SET due_at = ?3, attempts = attempts + 1, leased = 0
+        WHERE webhook_id = ?1 AND event_id = ?2";
+
+    // Sweeping.
+    OVERDUE = "SELECT webhook_id FROM lanes WHERE failing_since < ?1 ORDER BY failing_since LIMIT ?2";
+    CLOSING = "SELECT webhook_id, closing, closing_at FROM lanes
+        WHERE closing IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2";
+    OLD_WAITING = "SELECT webhook_id, event_id, attempts FROM pending
+        WHERE leased = 0 AND event_id < ?1 ORDER BY event_id LIMIT ?2";
+    OLD_EVENTS = "SELECT id, client, idempotency_key, targets FROM events WHERE id < ?1 ORDER BY id LIMIT ?2";
+    DELETE_EVENT = "DELETE FROM events WHERE id = ?1";
+    DELETE_BODIES = "DELETE FROM bodies WHERE event_id = ?1";
+    DELETE_ATTEMPTS = "DELETE FROM attempts WHERE webhook_id = ?1 AND event_id = ?2";
+    DELETE_KEY = "DELETE FROM idempotency WHERE client = ?1 AND key = ?2 AND event_id = ?3";
+    FIRST_FAILING = "SELECT min(failing_since) FROM lanes WHERE failing_since IS NOT NULL";
+    FIRST_CLOSING = "SELECT min(due_at) FROM lanes WHERE closing IS NOT NULL";
+    OLDEST_WAITING = "SELECT event_id FROM pending WHERE leased = 0 ORDER BY event_id LIMIT 1";
+    OLDEST_EVENT = "SELECT id FROM events ORDER BY id LIMIT 1";
+
+    // The delivery log.
+    ATTEMPTED_KEYS = "SELECT DISTINCT event_id FROM attempts
+        WHERE webhook_id = ?1 AND event_id >= ?2 AND event_id < ?3 ORDER BY event_id DESC";
+    PENDING_KEYS = "SELECT event_id FROM pending
+        WHERE webhook_id = ?1 AND event_id >= ?2 AND event_id < ?3 ORDER BY event_id DESC";
+    PENDING = "SELECT due_at, leased FROM pending WHERE webhook_id = ?1 AND event_id = ?2";
+    ATTEMPTS = "SELECT at, duration_ms, url_number, final, reason FROM attempts
+        WHERE webhook_id = ?1 AND event_id = ?2 ORDER BY n";
+    ATTEMPT_LINES = "SELECT a.n, a.at, a.duration_ms, u.url, a.status, a.fault, a.fault_words, a.body, a.next_at
+        FROM attempts a JOIN webhook_urls u ON u.webhook_id = a.webhook_id AND u.number = a.url_number
+        WHERE a.webhook_id = ?1 AND a.event_id = ?2 ORDER BY a.n";
+    EVENT = "SELECT kind, booking, property_id, created_at, client, targets FROM events WHERE id = ?1";
+
+    // Tokens.
+    INSERT_TOKEN = "INSERT INTO tokens (name, client, scopes, properties, hash, created_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    TOKENS = "SELECT id, name, client, scopes, properties, created_at, revoked_at FROM tokens ORDER BY id";
+    TOKEN = "SELECT id, name, client, scopes, properties, created_at, revoked_at FROM tokens
+        WHERE hash = ?1 AND revoked_at IS NULL";
+    REVOKE_TOKEN = "UPDATE tokens SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
+}

@@ -1,0 +1,84 @@
+//! Rule 1: nothing acknowledged is lost, whenever the process ends.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use stayhook_testkit::{Receiver, Reply};
+
+use crate::house::{House, PATIENCE};
+
+fn event_ids(receiver: &Receiver) -> HashSet<String> {
+    let requests = receiver.requests();
+    requests.iter().map(|it| it.header("nowistay-webhook-event-id").unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_was_in_flight_at_a_crash_is_sent_again_and_marked() {
+    let house = House::open().await;
+    let receiver = Receiver::start().await.unwrap();
+    receiver.always(Reply::status(200).after(Duration::from_secs(60)));
+    let (webhook, _) = house.register(&receiver.url("/")).await;
+    let event = house.enqueue(1).await;
+    receiver.wait_for(1, PATIENCE).await;
+    receiver.always(Reply::status(200));
+    let house = house.crash().await;
+    let delivery = house.until_state(webhook, &event, "delivered").await;
+    assert_eq!(delivery["attemptCount"], 2);
+    assert!(delivery["attempts"][0]["error"].as_str().unwrap().starts_with("interrupted"), "{delivery}");
+    assert_eq!(receiver.count(), 2);
+}
+
+#[tokio::test]
+async fn a_crash_in_the_middle_of_many_loses_none() {
+    let mut house = House::open().await;
+    let receiver = Receiver::start().await.unwrap();
+    receiver.always(Reply::status(200).after(Duration::from_millis(2)));
+    house.register(&receiver.url("/")).await;
+    let mut acknowledged = HashSet::new();
+    for round in 0..4 {
+        for booking in 0..50 {
+            acknowledged.insert(house.enqueue(round * 50 + booking).await);
+        }
+        house = house.crash().await;
+    }
+    house
+        .eventually(async || {
+            let missing = acknowledged.difference(&event_ids(&receiver)).count();
+            if missing == 0 { Ok(()) } else { Err(format!("{missing} missing")) }
+        })
+        .await;
+    assert!(event_ids(&receiver).is_subset(&acknowledged));
+}
+
+#[tokio::test]
+async fn an_orderly_stop_sends_nothing_twice() {
+    let mut house = House::open().await;
+    let receiver = Receiver::start().await.unwrap();
+    receiver.always(Reply::status(200).after(Duration::from_millis(5)));
+    house.register(&receiver.url("/")).await;
+    let mut acknowledged = HashSet::new();
+    for round in 0..3 {
+        for booking in 0..60 {
+            acknowledged.insert(house.enqueue(round * 60 + booking).await);
+        }
+        house = house.restart().await;
+    }
+    receiver.wait_for(180, PATIENCE).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!((receiver.count(), event_ids(&receiver)), (180, acknowledged));
+}
+
+#[tokio::test]
+async fn retries_survive_a_restart() {
+    let house = House::open().await;
+    let receiver = Receiver::start().await.unwrap();
+    receiver.always(Reply::status(500));
+    let (webhook, _) = house.register(&receiver.url("/")).await;
+    let event = house.enqueue(1).await;
+    house.until_attempts(webhook, &event, 1).await;
+    let house = house.restart().await;
+    receiver.always(Reply::status(200));
+    house.clock.advance(stayhook_core::Span::minutes(1));
+    let delivery = house.until_state(webhook, &event, "delivered").await;
+    assert_eq!(delivery["attemptCount"], 2);
+}
