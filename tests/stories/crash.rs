@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use stayhook_testkit::{Receiver, Reply};
 
-use crate::house::{House, PATIENCE};
+use crate::house::{Database, House, PATIENCE};
 
 fn event_ids(receiver: &Receiver) -> HashSet<String> {
     let requests = receiver.requests();
     requests.iter().map(|it| it.header("nowistay-webhook-event-id").unwrap().to_owned()).collect()
 }
 
-#[tokio::test]
-async fn what_was_in_flight_at_a_crash_is_sent_again_and_marked() {
-    let house = House::open().await;
+pub(crate) async fn what_was_in_flight_at_a_crash_is_sent_again_and_marked(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(200).after(Duration::from_secs(60)));
     let (webhook, _) = house.register(&receiver.url("/")).await;
@@ -28,9 +27,8 @@ async fn what_was_in_flight_at_a_crash_is_sent_again_and_marked() {
     assert_eq!(receiver.count(), 2);
 }
 
-#[tokio::test]
-async fn a_crash_in_the_middle_of_many_loses_none() {
-    let mut house = House::open().await;
+pub(crate) async fn a_crash_in_the_middle_of_many_loses_none(on: Database) {
+    let mut house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(200).after(Duration::from_millis(2)));
     house.register(&receiver.url("/")).await;
@@ -50,9 +48,8 @@ async fn a_crash_in_the_middle_of_many_loses_none() {
     assert!(event_ids(&receiver).is_subset(&acknowledged));
 }
 
-#[tokio::test]
-async fn an_orderly_stop_sends_nothing_twice() {
-    let mut house = House::open().await;
+pub(crate) async fn an_orderly_stop_sends_nothing_twice(on: Database) {
+    let mut house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(200).after(Duration::from_millis(5)));
     house.register(&receiver.url("/")).await;
@@ -68,9 +65,8 @@ async fn an_orderly_stop_sends_nothing_twice() {
     assert_eq!((receiver.count(), event_ids(&receiver)), (180, acknowledged));
 }
 
-#[tokio::test]
-async fn retries_survive_a_restart() {
-    let house = House::open().await;
+pub(crate) async fn retries_survive_a_restart(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(500));
     let (webhook, _) = house.register(&receiver.url("/")).await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use stayhook_core::{Signer, SigningSecret};
 use stayhook_testkit::{Received, Receiver, Reply};
 
-use crate::house::{House, PATIENCE};
+use crate::house::{Database, House, PATIENCE};
 
 fn verifies(request: &Received, secret: &str) -> bool {
     let signer = Signer::new(&SigningSecret::parse(secret).unwrap());
@@ -16,9 +16,8 @@ fn verifies(request: &Received, secret: &str) -> bool {
     signer.verify(timestamp, &event, &header("nowistay-webhook-signature"), &request.body)
 }
 
-#[tokio::test]
-async fn a_booking_arrives_signed_and_without_what_is_sensitive() {
-    let house = House::open().await;
+pub(crate) async fn a_booking_arrives_signed_and_without_what_is_sensitive(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     let (webhook, secret) = house.register(&receiver.url("/hook?tenant=1")).await;
     let event = house.enqueue(9001).await;
@@ -43,9 +42,8 @@ async fn a_booking_arrives_signed_and_without_what_is_sensitive() {
     assert_eq!(receiver.count(), 1);
 }
 
-#[tokio::test]
-async fn rule_1_the_same_bytes_again_signed_anew() {
-    let house = House::open().await;
+pub(crate) async fn rule_1_the_same_bytes_again_signed_anew(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(500));
     let (webhook, secret) = house.register(&receiver.url("/")).await;
@@ -66,9 +64,8 @@ async fn rule_1_the_same_bytes_again_signed_anew() {
     assert!(requests.iter().all(|it| verifies(it, &secret)));
 }
 
-#[tokio::test]
-async fn rule_2_any_2xx_is_success_whatever_its_body_does() {
-    let house = House::with(|config| config.timeout = stayhook_core::Span::millis(500)).await;
+pub(crate) async fn rule_2_any_2xx_is_success_whatever_its_body_does(on: Database) {
+    let house = House::with(on, |config| config.timeout = stayhook_core::Span::millis(500)).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.reply(|request| match request.path.as_str() {
         "/hook" => Reply::status(204),
@@ -79,9 +76,8 @@ async fn rule_2_any_2xx_is_success_whatever_its_body_does() {
     house.until_state(webhook, &event, "delivered").await;
 }
 
-#[tokio::test]
-async fn rule_2_everything_else_fails_and_is_told_apart() {
-    let house = House::with(|config| config.timeout = stayhook_core::Span::millis(400)).await;
+pub(crate) async fn rule_2_everything_else_fails_and_is_told_apart(on: Database) {
+    let house = House::with(on, |config| config.timeout = stayhook_core::Span::millis(400)).await;
     let receiver = Receiver::start().await.unwrap();
     let elsewhere = Receiver::start().await.unwrap();
     let target = elsewhere.url("/");
@@ -107,9 +103,8 @@ async fn rule_2_everything_else_fails_and_is_told_apart() {
     assert_eq!(elsewhere.count(), 0, "redirects are never followed");
 }
 
-#[tokio::test]
-async fn rule_10_a_hanging_receiver_delays_nobody_else() {
-    let house = House::open().await;
+pub(crate) async fn rule_10_a_hanging_receiver_delays_nobody_else(on: Database) {
+    let house = House::open(on).await;
     let hanging = Receiver::start().await.unwrap();
     hanging.always(Reply::status(200).after(Duration::from_secs(60)));
     let healthy = Receiver::start().await.unwrap();
@@ -123,9 +118,8 @@ async fn rule_10_a_hanging_receiver_delays_nobody_else() {
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
-#[tokio::test]
-async fn rule_9_events_of_a_booking_arrive_in_order() {
-    let house = House::open().await;
+pub(crate) async fn rule_9_events_of_a_booking_arrive_in_order(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(200).after(Duration::from_millis(3)));
     house.register(&receiver.url("/")).await;

@@ -5,11 +5,10 @@ use serde_json::json;
 use stayhook_core::Span;
 use stayhook_testkit::{Receiver, Reply};
 
-use crate::house::{House, PATIENCE};
+use crate::house::{Database, House, PATIENCE};
 
-#[tokio::test]
-async fn rule_4_disabled_on_time_and_rule_5_what_waits_is_cancelled() {
-    let house = House::open().await;
+pub(crate) async fn rule_4_disabled_on_time_and_rule_5_what_waits_is_cancelled(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(500));
     let (webhook, _) = house.register(&receiver.url("/")).await;
@@ -48,9 +47,8 @@ async fn rule_4_disabled_on_time_and_rule_5_what_waits_is_cancelled() {
     assert_eq!(receiver.count(), 21);
 }
 
-#[tokio::test]
-async fn rule_4_any_success_clears_the_clock() {
-    let house = House::open().await;
+pub(crate) async fn rule_4_any_success_clears_the_clock(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.reply(|request| {
         let failing = String::from_utf8_lossy(&request.body).contains(r#""bookingId":1,"#);
@@ -65,9 +63,8 @@ async fn rule_4_any_success_clears_the_clock() {
     assert!(house.get(&format!("/public/v1/webhooks/{webhook}")).await.get("failingSince").is_none());
 }
 
-#[tokio::test]
-async fn rule_4_a_silent_webhook_is_not_disabled() {
-    let house = House::open().await;
+pub(crate) async fn rule_4_a_silent_webhook_is_not_disabled(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(500));
     let (webhook, _) = house.register(&receiver.url("/")).await;
@@ -85,9 +82,8 @@ async fn rule_4_a_silent_webhook_is_not_disabled() {
         .await;
 }
 
-#[tokio::test]
-async fn rule_6_nothing_is_sent_while_paused_and_all_of_it_after() {
-    let house = House::open().await;
+pub(crate) async fn rule_6_nothing_is_sent_while_paused_and_all_of_it_after(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(500));
     let (webhook, _) = house.register(&receiver.url("/")).await;
@@ -108,9 +104,8 @@ async fn rule_6_nothing_is_sent_while_paused_and_all_of_it_after() {
     house.until_state(webhook, &second, "delivered").await;
 }
 
-#[tokio::test]
-async fn what_is_disabled_cannot_be_paused() {
-    let house = House::with(|config| config.policy.disable.after = Span::minutes(2)).await;
+pub(crate) async fn what_is_disabled_cannot_be_paused(on: Database) {
+    let house = House::with(on, |config| config.policy.disable.after = Span::minutes(2)).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(500));
     let (webhook, _) = house.register(&receiver.url("/")).await;

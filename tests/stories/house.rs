@@ -1,7 +1,7 @@
 //! The whole house for one story: API, engine, SQLite in a temporary directory, the real
 //! courier, and a clock that the story moves.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +10,15 @@ use axum::body::Body;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use stayhook_api::{ApiLimits, ApiState, Surface};
+use stayhook_api::{ApiLimits, ApiState, Issuers, Surface};
 use stayhook_core::{AddressRules, AllowList, Catalogue, ClientId, Policy, Span, UrlRules};
 use stayhook_courier::{Courier, CourierConfig, Transport};
 use stayhook_engine::{Dice, Engine, EngineConfig, Parts};
-use stayhook_store::{Keyring, NewToken, PropertyScope, SqliteOptions, SqliteStore, Store, StoreError};
+use stayhook_store::{
+    Keyring, NewToken, PostgresOptions, PostgresStore, PropertyScope, SqliteOptions, SqliteStore, Store,
+    StoreError, Timing,
+};
+use stayhook_testkit::Postgres;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -25,13 +29,27 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// 32 bytes of ones.
 const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
+/// Which database a story is told on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// A database that outlives each process.
+enum Ground {
+    Sqlite(TempDir),
+    Postgres(Postgres),
+}
+
 pub(crate) struct House {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) engine: Engine,
     router: Router,
     token: String,
     config: EngineConfig,
-    dir: TempDir,
+    /// Taken out when another process is to stand on it.
+    ground: Option<Ground>,
     /// The process: everything of the engine runs on it, and dies with it.
     process: Option<Runtime>,
 }
@@ -43,12 +61,12 @@ pub(crate) struct Answer {
 }
 
 impl House {
-    pub(crate) async fn open() -> Self {
-        Self::with(|_| ()).await
+    pub(crate) async fn open(on: Database) -> Self {
+        Self::with(on, |_| ()).await
     }
 
     /// A house whose configuration differs from the default.
-    pub(crate) async fn with(change: impl FnOnce(&mut EngineConfig)) -> Self {
+    pub(crate) async fn with(on: Database, change: impl FnOnce(&mut EngineConfig)) -> Self {
         let addresses = AddressRules { allow: vec!["127.0.0.0/8".parse().unwrap()] };
         let mut config = EngineConfig {
             policy: Policy::default(),
@@ -59,32 +77,36 @@ impl House {
             url_rules: UrlRules { require_https: false, ports: Vec::new(), addresses },
             webhooks_per_property: 3,
             allow_list: AllowList::default(),
+            roles: stayhook_engine::Roles::ALL,
         };
         change(&mut config);
-        let dir = tempfile::tempdir().unwrap();
-        Self::enter(dir, Arc::new(ManualClock::new()), config, None).await
+        let ground = match on {
+            Database::Sqlite => Ground::Sqlite(tempfile::tempdir().unwrap()),
+            Database::Postgres => Ground::Postgres(Postgres::create().unwrap()),
+        };
+        Self::enter(ground, Arc::new(ManualClock::new()), config, None).await
     }
 
     async fn enter(
-        dir: TempDir,
+        ground: Ground,
         clock: Arc<ManualClock>,
         config: EngineConfig,
         token: Option<String>,
     ) -> Self {
         let process =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let started =
-            process.spawn(start(dir.path().join("stayhook.db"), Arc::clone(&clock), config.clone(), token));
+        let started = process.spawn(start(ground.place(), Arc::clone(&clock), config.clone(), token));
         let (engine, token) = started.await.unwrap();
         let state = ApiState {
             engine: engine.clone(),
             catalogue: Arc::new(Catalogue::built_in()),
             url_rules: config.url_rules.clone(),
-            limits: ApiLimits { event_bytes: 256 << 10 },
+            limits: ApiLimits { event_bytes: 256 << 10, requests_per_second: None, events_per_second: None },
+            issuers: Issuers::default(),
             metrics: Arc::new(String::new),
         };
         let router = stayhook_api::router(state, Surface::All);
-        Self { clock, engine, router, token, config, dir, process: Some(process) }
+        Self { clock, engine, router, token, config, ground: Some(ground), process: Some(process) }
     }
 
     /// The process dies at once, without a chance to write anything, and another starts.
@@ -107,10 +129,10 @@ impl House {
     async fn end_process(mut self) -> Self {
         let process = self.process.take().unwrap();
         tokio::task::spawn_blocking(move || process.shutdown_timeout(PATIENCE)).await.unwrap();
-        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        let ground = self.ground.take().unwrap();
         let (clock, config, token) = (Arc::clone(&self.clock), self.config.clone(), self.token.clone());
         drop(self);
-        Self::enter(dir, clock, config, Some(token)).await
+        Self::enter(ground, clock, config, Some(token)).await
     }
 
     /// Asks the API.
@@ -221,14 +243,29 @@ impl House {
     }
 }
 
+/// Where a process finds its database.
+enum Place {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+impl Ground {
+    fn place(&self) -> Place {
+        match self {
+            Self::Sqlite(dir) => Place::Sqlite(dir.path().join("stayhook.db")),
+            Self::Postgres(database) => Place::Postgres(database.url().to_owned()),
+        }
+    }
+}
+
 /// Opens the database and starts an engine, as the binary does.
 async fn start(
-    path: PathBuf,
+    place: Place,
     clock: Arc<ManualClock>,
     config: EngineConfig,
     token: Option<String>,
 ) -> (Engine, String) {
-    let store: Arc<dyn Store> = Arc::new(open(path).await);
+    let store = open(place).await;
     let courier = Courier::new(CourierConfig {
         timeout: config.timeout,
         addresses: config.url_rules.addresses.clone(),
@@ -246,16 +283,30 @@ async fn start(
     (engine, token)
 }
 
-/// Opens the store, once the process before has let go of it.
-async fn open(path: PathBuf) -> SqliteStore {
-    let options = || SqliteOptions {
-        path: path.clone(),
-        keyring: Keyring::parse(KEY).unwrap(),
-        migrate: true,
-        exclusive: true,
-    };
+async fn open(place: Place) -> Arc<dyn Store> {
+    let keyring = || Keyring::parse(KEY).unwrap();
+    match place {
+        Place::Sqlite(path) => Arc::new(open_sqlite(&path, keyring).await),
+        Place::Postgres(url) => {
+            // The story's clock counts, and whoever is there takes over from all before.
+            let options = PostgresOptions {
+                url,
+                keyring: keyring(),
+                migrate: true,
+                node: "story".to_owned(),
+                timing: Timing::Caller,
+            };
+            Arc::new(PostgresStore::open(options).await.unwrap())
+        }
+    }
+}
+
+/// Opens the file, once the process before has let go of it.
+async fn open_sqlite(path: &Path, keyring: impl Fn() -> Keyring) -> SqliteStore {
     for _ in 0..500 {
-        match SqliteStore::open(options()) {
+        let options =
+            SqliteOptions { path: path.to_owned(), keyring: keyring(), migrate: true, exclusive: true };
+        match SqliteStore::open(options) {
             Err(StoreError::Locked) => tokio::time::sleep(Duration::from_millis(10)).await,
             opened => return opened.unwrap(),
         }

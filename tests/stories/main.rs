@@ -1,4 +1,5 @@
-//! End-to-end stories, named after the rules of delivery (CONTRACT, section 7).
+//! End-to-end stories, named after the rules of delivery (CONTRACT, section 7), each on both
+//! databases.
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 #![allow(clippy::disallowed_methods, reason = "patience is measured on the real clock")]
@@ -13,3 +14,60 @@ mod registry;
 mod retention;
 mod retries;
 mod safety;
+
+/// Makes every story a test on each database; one that is not listed is dead code.
+macro_rules! on_both_databases {
+    ($($chapter:ident: $($story:ident),+;)+) => {
+        mod on_sqlite {
+            $(mod $chapter { $(
+                #[tokio::test]
+                async fn $story() {
+                    crate::$chapter::$story(crate::house::Database::Sqlite).await;
+                }
+            )+ })+
+        }
+        mod on_postgres {
+            $(mod $chapter { $(
+                #[tokio::test]
+                async fn $story() {
+                    crate::$chapter::$story(crate::house::Database::Postgres).await;
+                }
+            )+ })+
+        }
+    };
+}
+
+on_both_databases! {
+    crash:
+        what_was_in_flight_at_a_crash_is_sent_again_and_marked,
+        a_crash_in_the_middle_of_many_loses_none,
+        an_orderly_stop_sends_nothing_twice,
+        retries_survive_a_restart;
+    delivery:
+        a_booking_arrives_signed_and_without_what_is_sensitive,
+        rule_1_the_same_bytes_again_signed_anew,
+        rule_2_any_2xx_is_success_whatever_its_body_does,
+        rule_2_everything_else_fails_and_is_told_apart,
+        rule_10_a_hanging_receiver_delays_nobody_else,
+        rule_9_events_of_a_booking_arrive_in_order;
+    disable:
+        rule_4_disabled_on_time_and_rule_5_what_waits_is_cancelled,
+        rule_4_any_success_clears_the_clock,
+        rule_4_a_silent_webhook_is_not_disabled,
+        rule_6_nothing_is_sent_while_paused_and_all_of_it_after,
+        what_is_disabled_cannot_be_paused;
+    registry:
+        deletion_cancels_what_waits_and_frees_the_slot,
+        a_webhook_gets_the_events_that_come_after_it,
+        custom_parameters_only_where_they_are_wanted;
+    retention:
+        what_still_waits_expires_and_then_everything_is_pruned;
+    retries:
+        rule_3_the_published_schedule,
+        rule_3_retry_after_lengthens_a_delay,
+        rule_8_another_url_is_tried_within_the_base,
+        rule_8_dropped_types_are_cancelled;
+    safety:
+        a_private_address_is_refused_at_registration,
+        a_url_that_the_rules_no_longer_allow_is_never_called;
+}

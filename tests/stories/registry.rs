@@ -4,11 +4,10 @@ use http::{Method, StatusCode};
 use serde_json::json;
 use stayhook_testkit::{Receiver, Reply};
 
-use crate::house::{House, PATIENCE};
+use crate::house::{Database, House, PATIENCE};
 
-#[tokio::test]
-async fn deletion_cancels_what_waits_and_frees_the_slot() {
-    let house = House::open().await;
+pub(crate) async fn deletion_cancels_what_waits_and_frees_the_slot(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(500));
     let mut last = 0;
@@ -33,9 +32,8 @@ async fn deletion_cancels_what_waits_and_frees_the_slot() {
     house.register_as(body).await;
 }
 
-#[tokio::test]
-async fn a_webhook_gets_the_events_that_come_after_it() {
-    let house = House::open().await;
+pub(crate) async fn a_webhook_gets_the_events_that_come_after_it(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     house.enqueue(1).await;
     let (webhook, _) = house.register(&receiver.url("/")).await;
@@ -44,9 +42,8 @@ async fn a_webhook_gets_the_events_that_come_after_it() {
     assert_eq!(receiver.wait_for(1, PATIENCE).await.len(), 1);
 }
 
-#[tokio::test]
-async fn custom_parameters_only_where_they_are_wanted() {
-    let house = House::open().await;
+pub(crate) async fn custom_parameters_only_where_they_are_wanted(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     house.register(&receiver.url("/plain")).await;
     house

@@ -5,11 +5,10 @@ use serde_json::json;
 use stayhook_core::Span;
 use stayhook_testkit::{Receiver, Reply};
 
-use crate::house::House;
+use crate::house::{Database, House};
 
-#[tokio::test]
-async fn what_still_waits_expires_and_then_everything_is_pruned() {
-    let house = House::with(|config| config.policy.disable.after = Span::days(60)).await;
+pub(crate) async fn what_still_waits_expires_and_then_everything_is_pruned(on: Database) {
+    let house = House::with(on, |config| config.policy.disable.after = Span::days(60)).await;
     let receiver = Receiver::start().await.unwrap();
     let (webhook, _) = house.register(&receiver.url("/")).await;
     let delivered = house.enqueue(1).await;

@@ -4,11 +4,10 @@ use serde_json::json;
 use stayhook_core::Span;
 use stayhook_testkit::{Receiver, Reply};
 
-use crate::house::{House, PATIENCE};
+use crate::house::{Database, House, PATIENCE};
 
-#[tokio::test]
-async fn rule_3_the_published_schedule() {
-    let house = House::open().await;
+pub(crate) async fn rule_3_the_published_schedule(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(500));
     let (webhook, _) = house.register(&receiver.url("/")).await;
@@ -30,9 +29,8 @@ async fn rule_3_the_published_schedule() {
     assert_eq!(numbers, (1..=13).collect::<Vec<_>>());
 }
 
-#[tokio::test]
-async fn rule_3_retry_after_lengthens_a_delay() {
-    let house = House::open().await;
+pub(crate) async fn rule_3_retry_after_lengthens_a_delay(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(503).header("Retry-After", "300"));
     let (webhook, _) = house.register(&receiver.url("/")).await;
@@ -41,9 +39,8 @@ async fn rule_3_retry_after_lengthens_a_delay() {
     assert_eq!(delivery["nextAttemptAt"], json!("2026-05-27T16:45:00.000Z"));
 }
 
-#[tokio::test]
-async fn rule_8_another_url_is_tried_within_the_base() {
-    let house = House::open().await;
+pub(crate) async fn rule_8_another_url_is_tried_within_the_base(on: Database) {
+    let house = House::open(on).await;
     let broken = Receiver::start().await.unwrap();
     broken.always(Reply::status(500));
     let (webhook, _) = house.register(&broken.url("/")).await;
@@ -62,9 +59,8 @@ async fn rule_8_another_url_is_tried_within_the_base() {
     assert_eq!(delivery["attempts"][0]["url"], broken.url("/"));
 }
 
-#[tokio::test]
-async fn rule_8_dropped_types_are_cancelled() {
-    let house = House::open().await;
+pub(crate) async fn rule_8_dropped_types_are_cancelled(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(500));
     let (webhook, _) = house.register(&receiver.url("/")).await;

@@ -5,11 +5,10 @@ use serde_json::json;
 use stayhook_core::AddressRules;
 use stayhook_testkit::{Receiver, Reply};
 
-use crate::house::House;
+use crate::house::{Database, House};
 
-#[tokio::test]
-async fn a_private_address_is_refused_at_registration() {
-    let house = House::with(|config| config.url_rules.addresses = AddressRules::default()).await;
+pub(crate) async fn a_private_address_is_refused_at_registration(on: Database) {
+    let house = House::with(on, |config| config.url_rules.addresses = AddressRules::default()).await;
     let body = json!({"propertyId": 101, "url": "https://192.168.1.10/hook", "events": ["booking.created"]});
     let answer = house.call(Method::POST, "/public/v1/webhooks", Some(body)).await;
     assert_eq!(
@@ -19,9 +18,8 @@ async fn a_private_address_is_refused_at_registration() {
     assert_eq!(answer.body["errors"][0]["pointer"], "/url");
 }
 
-#[tokio::test]
-async fn a_url_that_the_rules_no_longer_allow_is_never_called() {
-    let house = House::open().await;
+pub(crate) async fn a_url_that_the_rules_no_longer_allow_is_never_called(on: Database) {
+    let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();
     receiver.always(Reply::status(200));
     let (webhook, _) = house.register(&receiver.url("/")).await;

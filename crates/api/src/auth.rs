@@ -69,8 +69,16 @@ impl Principal {
     }
 }
 
-/// The caller of a request. Endpoints ask it first.
-pub(crate) struct Caller(Arc<Principal>);
+/// The caller of a request, who counts against `limits.requests_per_second`. Endpoints ask
+/// it first.
+pub(crate) struct Caller {
+    principal: Arc<Principal>,
+    token: TokenHash,
+}
+
+/// The caller of a request that reports events, who counts against
+/// `limits.events_per_second` instead.
+pub(crate) struct Reporter(Caller);
 
 impl Caller {
     /// Lets pass who has all of these scopes.
@@ -78,26 +86,42 @@ impl Caller {
     /// # Errors
     /// 403 otherwise.
     pub(crate) fn needs(&self, needed: &'static [ScopeName]) -> Result<(), Problem> {
-        if needed.iter().all(|scope| self.0.scopes.include(*scope)) {
+        if needed.iter().all(|scope| self.principal.scopes.include(*scope)) {
             return Ok(());
         }
-        let missing: Vec<_> = needed.iter().copied().filter(|scope| !self.0.scopes.include(*scope)).collect();
+        let missing: Vec<_> =
+            needed.iter().copied().filter(|scope| !self.principal.scopes.include(*scope)).collect();
         Err(Problem::insufficient_scope(needed, &missing))
     }
 
     /// On whose behalf the call is made.
     pub(crate) fn client(&self) -> &ClientId {
-        &self.0.client
+        &self.principal.client
     }
 
     /// What the caller sees of webhooks.
     pub(crate) fn scope(&self) -> &Scope {
-        &self.0.visible
+        &self.principal.visible
     }
 
     /// Whether the caller may touch the property at all.
     pub(crate) fn may_touch(&self, property: PropertyId) -> bool {
-        self.0.visible.properties.contains(property)
+        self.principal.visible.properties.contains(property)
+    }
+}
+
+impl Reporter {
+    /// Whoever reports.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.0
+    }
+
+    /// Counts events that are about to be accepted.
+    ///
+    /// # Errors
+    /// 429 when there have been too many; then none of these may be accepted.
+    pub(crate) fn reports(&self, api: &Api, events: usize) -> Result<(), Problem> {
+        api.events.take(&self.0.token, events, api.state.engine.now())
     }
 }
 
@@ -105,19 +129,33 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers)?;
-        let hash = hash_token(token);
-        let now = api.state.engine.now();
-        let known = match api.tokens.get(&hash, now) {
-            Some(known) => known,
-            None => {
-                let found = principal(api, token, &hash, now).await?;
-                api.tokens.put(hash, found.clone(), now);
-                found
-            }
-        };
-        known.map(Self).map_err(Problem::bad_token)
+        let caller = identify(parts, api).await?;
+        api.requests.take(&caller.token, 1, api.state.engine.now())?;
+        Ok(caller)
     }
+}
+
+impl FromRequestParts<Shared> for Reporter {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Problem> {
+        identify(parts, api).await.map(Self)
+    }
+}
+
+async fn identify(parts: &Parts, api: &Api) -> Result<Caller, Problem> {
+    let text = bearer(&parts.headers)?;
+    let token = hash_token(text);
+    let now = api.state.engine.now();
+    let known = match api.tokens.get(&token, now) {
+        Some(known) => known,
+        None => {
+            let found = principal(api, text, &token, now).await?;
+            api.tokens.put(token, found.clone(), now);
+            found
+        }
+    };
+    known.map(|principal| Caller { principal, token }).map_err(Problem::bad_token)
 }
 
 /// Who a token speaks for: tokens with our prefix are our own, any other is an issuer's.
@@ -132,7 +170,9 @@ async fn principal(
 ) -> Result<Result<Arc<Principal>, Flaw>, Problem> {
     if token.starts_with(token::PREFIX) {
         let found = api.store().token(hash).await?;
-        return Ok(found.map(|line| Arc::new(Principal::of(line))).ok_or("the access token is unknown or revoked"));
+        return Ok(found
+            .map(|line| Arc::new(Principal::of(line)))
+            .ok_or("the access token is unknown or revoked"));
     }
     match api.state.issuers.principal(token, now).await {
         Ok(principal) => Ok(Ok(Arc::new(principal))),

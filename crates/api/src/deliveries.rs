@@ -2,16 +2,13 @@
 
 mod list;
 mod read;
+mod schema;
 mod view;
 
-use axum::Router;
-use axum::routing::get;
-
+pub(crate) use self::schema::state;
 pub(crate) use self::view::BookingView;
-use crate::Shared;
+use crate::openapi::Routes;
 
-pub(crate) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/public/v1/webhooks/{webhook}/deliveries", get(list::list))
-        .route("/public/v1/webhooks/{webhook}/deliveries/{delivery}", get(read::read))
+pub(crate) fn routes() -> Routes {
+    Routes::new().add(&list::OPERATION, list::list).add(&read::OPERATION, read::read)
 }

@@ -1,26 +1,33 @@
 //! What goes wrong, as the caller gets to see it: problems by RFC 9457. The only place that
 //! knows the status codes of errors.
 
-mod kind;
+mod code;
+mod extra;
 
 use std::borrow::Cow;
 
 use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use stayhook_core::JsonError;
+use stayhook_core::{JsonError, Span};
 use stayhook_store::{ChangeError, CreateError, StoreError};
 
-use self::kind::Kind;
+pub(crate) use self::code::Code;
+use self::extra::Extra;
 use crate::answer;
 use crate::auth::ScopeName;
+use crate::openapi::{Component, Schema};
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// What the `type` of a problem begins with; its code follows.
+const PROBLEM_TYPE: &str = "urn:stayhook:problem:";
 
 /// A refusal or failure.
 #[derive(Debug)]
 pub(crate) struct Problem {
-    kind: Kind,
+    code: Code,
+    extra: Extra,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     cause: Option<String>,
@@ -55,73 +62,89 @@ pub(crate) enum Subject {
     Request,
 }
 
+impl Subject {
+    /// The code of its 422.
+    pub(crate) fn code(self) -> Code {
+        match self {
+            Self::Webhook => Code::InvalidWebhook,
+            Self::Request => Code::InvalidRequest,
+        }
+    }
+}
+
 /// What a log line says of a failure that its caller is told nothing about.
 #[derive(Clone)]
 pub(crate) struct Cause(pub(crate) String);
 
 impl Problem {
-    fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), cause: None }
+    fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, extra: Extra::Nothing, detail: detail.into(), errors: Vec::new(), cause: None }
+    }
+
+    fn with(self, extra: Extra) -> Self {
+        Self { extra, ..self }
     }
 
     /// 400: the body could not be read as JSON.
     pub(crate) fn unreadable(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Kind::InvalidJson, detail)
+        Self::new(Code::InvalidJson, detail)
     }
 
     /// 401: no token at all.
     pub(crate) fn no_token() -> Self {
-        Self::new(
-            Kind::Unauthenticated(false),
-            "send the header `Authorization: Bearer` with an access token",
-        )
+        let detail = "send the header `Authorization: Bearer` with an access token";
+        Self::new(Code::Unauthenticated, detail).with(Extra::challenge())
     }
 
     /// 401: a token that does not count.
     pub(crate) fn bad_token(detail: &'static str) -> Self {
-        Self::new(Kind::Unauthenticated(true), detail)
+        Self::new(Code::Unauthenticated, detail).with(Extra::invalid_token())
     }
 
     /// 403: the token lacks some of the scopes that this takes.
-    pub(crate) fn insufficient_scope(needed: &'static [ScopeName], missing: &[ScopeName]) -> Self {
+    pub(crate) fn insufficient_scope(needed: &[ScopeName], missing: &[ScopeName]) -> Self {
         let detail = format!("the token lacks the scope {}", ScopeName::list(missing, ", "));
-        Self::new(Kind::InsufficientScope(needed), detail)
+        Self::new(Code::InsufficientScope, detail).with(Extra::needs(needed))
     }
 
     /// 404: there is no such thing, or this caller may not see it. Both are the same answer.
     pub(crate) fn no_such(thing: &str) -> Self {
-        Self::new(Kind::NotFound, format!("there is no such {thing}, or this token may not see it"))
+        Self::new(Code::NotFound, format!("there is no such {thing}, or this token may not see it"))
     }
 
     /// 405; the router adds `Allow`.
     pub(crate) fn method_not_allowed() -> Self {
-        Self::new(Kind::MethodNotAllowed, "use one of the methods that the header Allow names")
+        Self::new(Code::MethodNotAllowed, "use one of the methods that the header Allow names")
     }
 
     /// 409: the key stands for another event.
     pub(crate) fn idempotency_conflict() -> Self {
         Self::new(
-            Kind::IdempotencyConflict,
+            Code::IdempotencyConflict,
             "this key came before with another type, propertyId, bookingId or data: use a new key for a new event",
+        )
+    }
+
+    /// 412
+    pub(crate) fn precondition_failed() -> Self {
+        Self::new(
+            Code::PreconditionFailed,
+            "it is not as If-Match says any more: read it again, then decide anew",
         )
     }
 
     /// 413.
     pub(crate) fn too_large(what: &str, limit: usize) -> Self {
-        Self::new(Kind::PayloadTooLarge, format!("{what} may have at most {limit} bytes"))
+        Self::new(Code::PayloadTooLarge, format!("{what} may have at most {limit} bytes"))
     }
 
     /// 415.
     pub(crate) fn unsupported_media_type(detail: &'static str) -> Self {
-        Self::new(Kind::UnsupportedMediaType, detail)
+        Self::new(Code::UnsupportedMediaType, detail)
     }
 
     /// 422, naming every wrong field.
     pub(crate) fn invalid(subject: Subject, errors: Vec<FieldError>) -> Self {
-        let kind = match subject {
-            Subject::Webhook => Kind::InvalidWebhook,
-            Subject::Request => Kind::InvalidRequest,
-        };
         let detail = match errors.as_slice() {
             [only] if only.pointer.is_empty() => format!("the body {}", only.detail),
             [only] => format!("{} {}", only.pointer, only.detail),
@@ -130,7 +153,7 @@ impl Problem {
                 format!("{} fields are wrong: {}", several.len(), pointers.join(", "))
             }
         };
-        Self { errors, ..Self::new(kind, detail) }
+        Self { errors, ..Self::new(subject.code(), detail) }
     }
 
     /// 422 for one field.
@@ -142,15 +165,22 @@ impl Problem {
         Self::invalid(subject, vec![FieldError { pointer: pointer.to_owned(), detail: detail.into() }])
     }
 
+    /// 429
+    pub(crate) fn rate_limited(wait: Span) -> Self {
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
+        let detail = format!("this token was used too often: wait {seconds} s");
+        Self::new(Code::RateLimited, detail).with(Extra::RetryAfter(seconds))
+    }
+
     /// 500: a defect of this program.
     pub(crate) fn internal(cause: String) -> Self {
         let detail = "the request met a defect of this service: report it with the X-Request-Id";
-        Self { cause: Some(cause), ..Self::new(Kind::Internal, detail) }
+        Self { cause: Some(cause), ..Self::new(Code::Internal, detail) }
     }
 
     /// 503: not now.
     pub(crate) fn unavailable(detail: &'static str) -> Self {
-        Self::new(Kind::Unavailable, detail)
+        Self::new(Code::Unavailable, detail).with(Extra::retry())
     }
 
     /// 503: something that this service relies on failed. What exactly is for the operator's
@@ -162,15 +192,15 @@ impl Problem {
 
     /// The problem as JSON: also stands in the results of a batch.
     pub(crate) fn view(&self) -> ProblemView<'_> {
-        let (status, code, title) = self.kind.facts();
-        let (limit, used) = match self.kind {
-            Kind::LimitReached { limit, used } => (Some(limit), Some(used)),
+        let (limit, used) = match self.extra {
+            Extra::Slots { limit, used } => (Some(limit), Some(used)),
             _ => (None, None),
         };
+        let code = self.code.as_str();
         ProblemView {
-            kind: format!("urn:stayhook:problem:{code}"),
-            title,
-            status: status.as_u16(),
+            kind: format!("{PROBLEM_TYPE}{code}"),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
             detail: &self.detail,
             code,
             errors: &self.errors,
@@ -178,6 +208,33 @@ impl Problem {
             used,
         }
     }
+}
+
+/// A [`Problem`] as it is described.
+pub(crate) const PROBLEM: Component = Component { name: "Problem", schema: problem };
+
+fn problem() -> Schema {
+    let field = Schema::object()
+        .required(
+            "pointer",
+            Schema::text().says("JSON pointer into the body; of a parameter, `/` and its name."),
+        )
+        .required("detail", Schema::text());
+    Schema::object()
+        .required(
+            "type",
+            Schema::text().with("format", "uri").says(format!("`{PROBLEM_TYPE}` and the code.")),
+        )
+        .required("title", Schema::text().says("What kind of problem."))
+        .required("status", Schema::whole(400, 599))
+        .required("detail", Schema::text().says("What is wrong this time, and what to do."))
+        .required("code", Schema::one_of(Code::ALL.map(Code::as_str)))
+        .optional("errors", Schema::array(field).says("Every wrong field."))
+        .optional(
+            "limit",
+            Schema::count().says("How many webhooks a property may have (`webhook_limit_reached`)."),
+        )
+        .optional("used", Schema::count().says("How many it has."))
 }
 
 /// A [`Problem`] as JSON.
@@ -199,9 +256,8 @@ pub(crate) struct ProblemView<'a> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, ..) = self.kind.facts();
-        let mut response = answer::json(status, PROBLEM_JSON, &self.view());
-        if let Some((name, value)) = self.kind.header() {
+        let mut response = answer::json(self.code.status(), PROBLEM_JSON, &self.view());
+        if let Some((name, value)) = self.extra.into_header() {
             response.headers_mut().insert(name, value);
         }
         if let Some(cause) = self.cause {
@@ -227,7 +283,7 @@ impl From<CreateError> for Problem {
     fn from(error: CreateError) -> Self {
         match error {
             CreateError::LimitReached { limit, used } => {
-                Self::new(Kind::LimitReached { limit, used }, error.to_string())
+                Self::new(Code::WebhookLimitReached, error.to_string()).with(Extra::Slots { limit, used })
             }
             CreateError::Store(error) => error.into(),
         }
@@ -238,7 +294,7 @@ impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::NotFound => Self::no_such("webhook"),
-            ChangeError::Refused(refused) => Self::new(Kind::InvalidState, refused.to_string()),
+            ChangeError::Refused(refused) => Self::new(Code::InvalidState, refused.to_string()),
             ChangeError::Store(error) => error.into(),
         }
     }

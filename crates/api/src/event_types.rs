@@ -1,20 +1,39 @@
 //! `GET /public/v1/event-types`: what a webhook may subscribe to.
 
-use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use axum::routing::get;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use stayhook_core::EventKind;
 
 use crate::auth::{Caller, ScopeName};
-use crate::error::Problem;
+use crate::error::{Code, Problem};
+use crate::openapi::{Answer, Component, Operation, Routes, Schema, Tag, Verb, shapes};
 use crate::query::Query;
 use crate::{Shared, answer};
 
-pub(crate) fn routes() -> Router<Shared> {
-    Router::new().route("/public/v1/event-types", get(list))
+const OPERATION: Operation = Operation {
+    summary: "List event types",
+    scopes: &[ScopeName::WebhooksRead],
+    answers: &[Answer::json(200, "Every known type, by name.", || {
+        Schema::object().required("data", Schema::array(Schema::of(&EVENT_TYPE)))
+    })],
+    problems: &[Code::InvalidRequest],
+    ..Operation::new(Verb::Get, "/public/v1/event-types", Tag::EventTypes, "listEventTypes")
+};
+
+const EVENT_TYPE: Component = Component { name: "EventType", schema: event_type };
+
+fn event_type() -> Schema {
+    Schema::object()
+        .required("name", shapes::event_type())
+        .required("label", Schema::text().says("A short name in words."))
+        .required("description", Schema::text().says("When it happens."))
+        .optional("schema", Schema::any_object().says("A JSON Schema of `data`, where one is known."))
+}
+
+pub(crate) fn routes() -> Routes {
+    Routes::new().add(&OPERATION, list)
 }
 
 #[derive(Serialize)]
@@ -36,8 +55,8 @@ async fn list(
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    caller.needs(&[ScopeName::WebhooksRead])?;
-    Query::parse(query.as_deref()).finish()?;
+    caller.needs(OPERATION.scopes)?;
+    Query::parse(OPERATION.query, query.as_deref()).finish()?;
     let data = api.state.catalogue.iter().map(view).collect();
     Ok(answer::ok(&Catalogue { data }))
 }

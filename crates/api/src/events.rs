@@ -4,15 +4,13 @@ mod batch;
 mod enqueue;
 mod members;
 mod read;
+mod schema;
 
-use axum::Router;
-use axum::routing::{get, post};
+use crate::openapi::Routes;
 
-use crate::Shared;
-
-pub(crate) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/internal/v1/events", post(enqueue::enqueue))
-        .route("/internal/v1/events/batch", post(batch::batch))
-        .route("/internal/v1/events/{event}", get(read::read))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .add(&enqueue::OPERATION, enqueue::enqueue)
+        .add(&batch::OPERATION, batch::batch)
+        .add(&read::OPERATION, read::read)
 }

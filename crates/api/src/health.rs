@@ -1,16 +1,33 @@
 //! `GET /healthz` and `GET /readyz`, for whoever runs the service. No token.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde::Serialize;
 
-use crate::error::Problem;
+use crate::error::{Code, Problem};
+use crate::openapi::{Answer, Operation, Routes, Schema, Tag, Verb};
 use crate::{Shared, answer};
 
-pub(crate) fn routes() -> Router<Shared> {
-    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready))
+const ALIVE: Operation = Operation {
+    summary: "Whether the process answers",
+    answers: &[Answer::json(200, "It does.", || health("ok"))],
+    ..Operation::new(Verb::Get, "/healthz", Tag::Service, "getHealth")
+};
+
+const READY: Operation = Operation {
+    summary: "Whether requests are welcome",
+    details: "The database takes writes, and the process is not about to stop.",
+    answers: &[Answer::json(200, "They are.", || health("ready"))],
+    problems: &[Code::Unavailable],
+    ..Operation::new(Verb::Get, "/readyz", Tag::Service, "getReadiness")
+};
+
+pub(crate) fn routes() -> Routes {
+    Routes::new().add(&ALIVE, alive).add(&READY, ready)
+}
+
+fn health(status: &'static str) -> Schema {
+    Schema::object().required("status", Schema::one_of([status]))
 }
 
 #[derive(Serialize)]

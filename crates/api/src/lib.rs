@@ -10,13 +10,16 @@ mod body;
 mod cursor;
 mod deliveries;
 mod error;
+mod etag;
 mod event_types;
 mod events;
 mod fields;
 mod health;
 mod metrics;
+mod openapi;
 mod path;
 mod query;
+mod rate;
 mod request_id;
 mod times;
 mod webhooks;
@@ -29,13 +32,15 @@ use stayhook_engine::Engine;
 use stayhook_store::Store;
 
 pub use auth::{
-    IntrospectionConfig, Issuers, IssuersConfig, IssuersError, JwksSource, ScopeName, UnknownScope, hash_token,
-    new_token,
+    IntrospectionConfig, Issuers, IssuersConfig, IssuersError, JwksSource, ScopeName, UnknownScope,
+    hash_token, new_token,
 };
 pub use stayhook_store::TokenHash;
 
 use auth::TokenCache;
 use error::Problem;
+use openapi::{Description, Routes};
+use rate::Rate;
 
 /// What the API works with.
 #[derive(Clone)]
@@ -59,6 +64,11 @@ pub struct ApiState {
 pub struct ApiLimits {
     /// The most bytes that one event may have as JSON (`limits.event_bytes`).
     pub event_bytes: usize,
+    /// How often a token may be used per second, but for reporting events
+    /// (`limits.requests_per_second`); twice that in a burst. None means no limit.
+    pub requests_per_second: Option<u32>,
+    /// How many events a token may report per second (`limits.events_per_second`).
+    pub events_per_second: Option<u32>,
 }
 
 /// Which part of the API answers at an address (`server.admin_listen` splits it).
@@ -76,11 +86,20 @@ pub enum Surface {
 struct Api {
     state: ApiState,
     tokens: TokenCache,
+    requests: Rate,
+    events: Rate,
+    description: Description,
 }
 
 type Shared = Arc<Api>;
 
 impl Api {
+    fn new(state: ApiState, description: Description) -> Self {
+        let ApiLimits { requests_per_second, events_per_second, .. } = state.limits;
+        let (requests, events) = (Rate::new(requests_per_second), Rate::new(events_per_second));
+        Self { state, tokens: TokenCache::default(), requests, events, description }
+    }
+
     fn store(&self) -> &dyn Store {
         self.state.engine.store().as_ref()
     }
@@ -88,17 +107,23 @@ impl Api {
 
 /// The API as a service, for one address.
 pub fn router(state: ApiState, surface: Surface) -> Router {
-    let api = Arc::new(Api { state, tokens: TokenCache::default() });
-    let mut routes = health::routes();
+    let Routes { router, operations } = routes(surface);
+    let api = Arc::new(Api::new(state, Description::of(&operations)));
+    router
+        .fallback(async || Problem::no_such("path"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), request_id::stamp))
+        .with_state(api)
+}
+
+/// Every endpoint of a surface.
+fn routes(surface: Surface) -> Routes {
+    let mut routes = Routes::new();
     if matches!(surface, Surface::All | Surface::Public) {
         routes = routes.merge(webhooks::routes()).merge(deliveries::routes()).merge(event_types::routes());
     }
     if matches!(surface, Surface::All | Surface::Internal) {
         routes = routes.merge(events::routes()).merge(metrics::routes());
     }
-    routes
-        .fallback(async || Problem::no_such("path"))
-        .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(middleware::from_fn_with_state(Arc::clone(&api), request_id::stamp))
-        .with_state(api)
+    routes.merge(health::routes()).merge(openapi::routes())
 }

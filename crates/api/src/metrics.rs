@@ -1,15 +1,21 @@
 //! `GET /metrics`: Prometheus' text format. No token.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 
 use crate::Shared;
+use crate::openapi::{Answer, Operation, Routes, Tag, Verb};
 
-pub(crate) fn routes() -> Router<Shared> {
-    Router::new().route("/metrics", get(metrics))
+const OPERATION: Operation = Operation {
+    summary: "Metrics",
+    details: "Prometheus' text format.",
+    answers: &[Answer::text(200, "The metrics.", "text/plain")],
+    ..Operation::new(Verb::Get, "/metrics", Tag::Service, "getMetrics")
+};
+
+pub(crate) fn routes() -> Routes {
+    Routes::new().add(&OPERATION, metrics)
 }
 
 async fn metrics(State(api): State<Shared>) -> Response {

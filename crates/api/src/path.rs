@@ -8,7 +8,19 @@ use axum::http::request::Parts;
 use stayhook_core::{DeliveryId, EventId, WebhookId};
 
 use crate::error::Problem;
+use crate::openapi::{Parameter, shapes};
 use crate::query::whole;
+
+const PARAMETERS: [Parameter; 3] = [
+    Parameter { name: "webhook", description: "A webhook's id.", schema: shapes::webhook_id },
+    Parameter { name: "delivery", description: "A delivery's id.", schema: shapes::delivery_id },
+    Parameter { name: "event", description: "An event's id.", schema: shapes::event_id },
+];
+
+/// What a parameter of a path means.
+pub(crate) fn parameter(name: &str) -> Option<&'static Parameter> {
+    PARAMETERS.iter().find(|parameter| parameter.name == name)
+}
 
 /// The parameters of a route's path. Taken apart by the endpoint, after it has asked
 /// whether the caller may.

@@ -4,27 +4,41 @@ use url::form_urlencoded;
 
 use crate::error::{FieldError, Problem, Subject};
 use crate::fields::Wrong;
+use crate::openapi::{Parameter, Schema};
 
 /// Rows of a page unless `limit` says otherwise.
 const PAGE: usize = 50;
 /// The most that `limit` may ask for.
 const LARGEST_PAGE: usize = 200;
 
+/// How many rows a page may have.
+pub(crate) const LIMIT: Parameter = Parameter {
+    name: "limit",
+    description: "How many rows the page may have.",
+    schema: || Schema::whole(1, LARGEST_PAGE as i64).with("default", PAGE as i64),
+};
+
+/// Where a page starts.
+pub(crate) const CURSOR: Parameter =
+    Parameter { name: "cursor", description: "The `nextCursor` of the page before.", schema: Schema::text };
+
 /// A query that is being read.
 pub(crate) struct Query {
+    known: &'static [Parameter],
     parameters: Vec<(String, String)>,
     wrong: Vec<FieldError>,
 }
 
 impl Query {
-    /// Starts to read the part of a URL behind `?`.
-    pub(crate) fn parse(query: Option<&str>) -> Self {
+    /// Starts to read the part of a URL behind `?`, which may hold these parameters.
+    pub(crate) fn parse(known: &'static [Parameter], query: Option<&str>) -> Self {
         let parameters = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
-        Self { parameters, wrong: Vec::new() }
+        Self { known, parameters, wrong: Vec::new() }
     }
 
-    /// A parameter, where it is given.
+    /// A parameter, where it is given. One that is not described is not known.
     pub(crate) fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
+        self.known.iter().find(|parameter| parameter.name == name)?;
         let at = self.parameters.iter().position(|(own, _)| own == name)?;
         let (_, value) = self.parameters.remove(at);
         if self.parameters.iter().any(|(own, _)| own == name) {
@@ -73,7 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn limit(query: &str) -> Option<usize> {
-        let mut query = Query::parse(Some(query));
+        let mut query = Query::parse(&[LIMIT], Some(query));
         let limit = query.limit();
         query.finish().ok().map(|()| limit)
     }
@@ -93,6 +107,9 @@ mod tests {
         assert_eq!(limit("limit=1&limit=1"), None);
         assert_eq!(limit("limits=1"), None);
         assert_eq!(limit("limit=1&"), Some(1));
+        let mut query = Query::parse(&[LIMIT], Some("cursor=x"));
+        assert_eq!(query.take("cursor", |text| Ok(text.to_owned())), None, "not described, thus not known");
+        assert!(query.finish().is_err());
     }
 
     proptest! {

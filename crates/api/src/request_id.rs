@@ -8,12 +8,13 @@ use std::pin::pin;
 use std::task::Poll;
 
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tracing::Instrument as _;
 
 use crate::Shared;
 use crate::error::{Cause, Problem};
@@ -28,15 +29,26 @@ const LONGEST: usize = 128;
 pub(crate) async fn stamp(State(api): State<Shared>, request: Request, next: Next) -> Response {
     let id = sent(request.headers()).unwrap_or_else(|| made(api.state.engine.entropy()));
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let mut response = caught(next.run(request)).await;
+    let span = tracing::debug_span!("request", id = ?id, %method, path = uri.path());
+    let mut response = caught(next.run(request)).instrument(span.clone()).await;
+    tracing::debug!(parent: &span, status = response.status().as_u16(), "answered");
     if let Some(Cause(cause)) = response.extensions_mut().remove() {
         tracing::error!(request_id = ?id, %method, path = uri.path(), cause, "a request failed");
     }
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, id);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    secure(headers);
     response
+}
+
+/// Nothing here is a page to be run, framed or guessed at; the one that is says so itself.
+fn secure(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
 }
 
 /// The caller's own id, where there is one that is safe to log and to send back.

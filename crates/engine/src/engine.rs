@@ -9,7 +9,7 @@ use stayhook_core::{
 };
 use stayhook_courier::Transport;
 use stayhook_store::{
-    ChangeError, ChangeTiming, CreateError, NewWebhook, Registered, Scope, Store, StoreError,
+    ChangeError, ChangeTiming, CreateError, NewRow, NewWebhook, Registered, Scope, Store, StoreError,
 };
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -20,6 +20,7 @@ use crate::fanout::fan_out;
 use crate::feed::{self, Feed};
 use crate::handoffs::Handoffs;
 use crate::intake::{self, Call, Enqueued};
+use crate::neighbours;
 use crate::queues::Limits;
 use crate::registry::Registry;
 use crate::settle::{self, Settle};
@@ -32,6 +33,8 @@ const LANE_ITEMS: usize = 512;
 /// Deliveries in memory, and bytes of their bodies.
 const ITEMS: usize = 16_384;
 const BYTES: usize = 24 << 20;
+/// How often an event is fanned out anew because another node has changed webhooks meanwhile.
+const STALE_TRIES: usize = 10;
 /// How much longer than an attempt may take a claimed delivery may stay in memory.
 const LEASE_MARGIN: Span = Span::seconds(50);
 
@@ -68,6 +71,22 @@ pub struct EngineConfig {
     pub webhooks_per_property: u32,
     /// What of a booking leaves the house.
     pub allow_list: AllowList,
+    /// `server.roles`
+    pub roles: Roles,
+}
+
+/// What a node does besides accepting events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roles {
+    /// Makes attempts. A node that does not leaves what it accepts to others.
+    pub worker: bool,
+    /// Does what the clock demands: the 72-hour rule, expiry, pruning.
+    pub maintenance: bool,
+}
+
+impl Roles {
+    /// Everything, as a node that is alone must.
+    pub const ALL: Self = Self { worker: true, maintenance: true };
 }
 
 impl EngineConfig {
@@ -129,6 +148,8 @@ pub(crate) struct Shared {
     broken: watch::Sender<bool>,
     /// Rung after every commit of outcomes.
     pub(crate) settled: Notify,
+    /// Held while other nodes' changes are followed.
+    pub(crate) following: tokio::sync::Mutex<()>,
     ids: EventIds,
     accepting: AtomicBool,
 }
@@ -147,7 +168,9 @@ impl Engine {
                 "took over deliveries that were in flight when the last process ended"
             );
         }
-        let registry = Registry::new(config.url_rules.clone(), store.registry().await?);
+        // Asked before loading: what changes in between is looked at once more.
+        let generation = store.registry_changes(0).await?.generation;
+        let registry = Registry::new(config.url_rules.clone(), store.registry().await?, generation);
         let (settle, outcomes) = Settle::new();
         let limits = Limits {
             in_flight: config.concurrency,
@@ -172,15 +195,21 @@ impl Engine {
             stopping: watch::Sender::new(false),
             broken: watch::Sender::new(false),
             settled: Notify::new(),
+            following: tokio::sync::Mutex::default(),
             ids: EventIds::default(),
             accepting: AtomicBool::new(true),
         });
         let (calls, queue) = mpsc::channel(CALLS);
         shared.keep_running("intake", intake::run(Arc::clone(&shared), queue));
         shared.keep_running("settle", settle::run(Arc::clone(&shared), outcomes));
-        shared.keep_running("feed", feed::run(Arc::clone(&shared)));
-        shared.keep_running("upkeep", upkeep::run(Arc::clone(&shared)));
         shared.keep_running("relief", upkeep::run_relief(Arc::clone(&shared)));
+        shared.keep_running("neighbours", neighbours::run(Arc::clone(&shared)));
+        if shared.config.roles.worker {
+            shared.keep_running("feed", feed::run(Arc::clone(&shared)));
+        }
+        if shared.config.roles.maintenance {
+            shared.keep_running("upkeep", upkeep::run(Arc::clone(&shared)));
+        }
         Ok(Self { shared, calls })
     }
 
@@ -201,18 +230,32 @@ impl Engine {
         if !self.accepting() {
             return Err(unavailable());
         }
+        for _ in 0..STALE_TRIES {
+            let (answer, answered) = oneshot::channel();
+            let (generation, rows) = self.fan_out(&events);
+            let call = Call { generation, rows, answer };
+            self.calls.send(call).await.map_err(|_| unavailable())?;
+            match answered.await.map_err(|_| unavailable())? {
+                Err(StoreError::StaleRegistry) => neighbours::follow(&self.shared).await?,
+                answer => return answer,
+            }
+        }
+        Err(StoreError::Unavailable("webhooks change faster than events can be accepted".to_owned()))
+    }
+
+    /// Decides what every webhook is to get, by the webhooks as this node knows them.
+    fn fan_out(&self, events: &[NewEvent]) -> (i64, Vec<NewRow>) {
         let shared = &self.shared;
+        // Read first: a change that comes in between makes the copy newer than its number.
+        let generation = shared.registry.generation();
         let now = shared.clock.now();
         let rows = events.iter().map(|event| {
             let id = shared.ids.next(now, shared.dice.entropy());
             let webhooks = shared.registry.of(event.property);
-            let has_room = |webhook| shared.dispatch.has_room(webhook);
+            let has_room = |webhook| shared.config.roles.worker && shared.dispatch.has_room(webhook);
             fan_out(event, id, &webhooks, &shared.config.allow_list, has_room)
         });
-        let (answer, answered) = oneshot::channel();
-        let call = Call { rows: rows.collect(), answer };
-        self.calls.send(call).await.map_err(|_| unavailable())?;
-        answered.await.map_err(|_| unavailable())?
+        (generation, rows.collect())
     }
 
     /// Registers a webhook and gives out its secret, once.
@@ -336,7 +379,8 @@ impl Engine {
     /// Waits until calls that were accepted for intake are committed.
     async fn accept_the_last(&self) {
         let (answer, answered) = oneshot::channel();
-        if self.calls.send(Call { rows: Vec::new(), answer }).await.is_ok() {
+        let generation = self.shared.registry.generation();
+        if self.calls.send(Call { generation, rows: Vec::new(), answer }).await.is_ok() {
             // Whether that commit succeeded is for its callers to know.
             let _ = answered.await;
         }

@@ -103,3 +103,96 @@ impl Bodies<'_> {
         Made { with_custom_parameters, same_without: !composed.has_custom_parameters, bytes: composed.body }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Registry;
+    use stayhook_core::{
+        ClientId, DisabledReason, EventType, Json, PropertyId, SigningSecret, Subscription, UrlRules,
+        Webhook, WebhookOptions,
+    };
+    use stayhook_store::Registered;
+
+    fn webhook(id: i64, change: impl FnOnce(&mut Webhook)) -> Registered {
+        let mut webhook = Webhook {
+            id: WebhookId(id),
+            client: ClientId::parse("pms").unwrap(),
+            property: PropertyId::new(101).unwrap(),
+            url: "https://partner.example.com/".to_owned(),
+            events: Subscription::parse(["booking.created"]).unwrap(),
+            description: None,
+            status: Status::ACTIVE,
+            options: WebhookOptions::default(),
+            created_at: UnixMs(0),
+            updated_at: UnixMs(0),
+            version: 1,
+        };
+        change(&mut webhook);
+        Registered { webhook, secret: SigningSecret::from_entropy([1; 32]), url_number: 1 }
+    }
+
+    fn event(data: &str) -> NewEvent {
+        NewEvent {
+            client: ClientId::parse("bookings").unwrap(),
+            kind: EventType::parse("booking.created").unwrap(),
+            property: PropertyId::new(101).unwrap(),
+            booking: None,
+            data: Json::parse(data.as_bytes(), 64).unwrap(),
+            created_at: None,
+            idempotency_key: None,
+            origin: Some(ClientId::parse("pms").unwrap()),
+        }
+    }
+
+    fn fan(webhooks: Vec<Registered>, data: &str, full: &[i64]) -> NewRow {
+        let registry = Registry::new(UrlRules::default(), webhooks, 0);
+        let entries = registry.of(PropertyId::new(101).unwrap());
+        let id = EventId::new(UnixMs(1_779_900_000_000), 1);
+        fan_out(&event(data), id, &entries, &AllowList::default(), |it| !full.contains(&it.0))
+    }
+
+    #[test]
+    fn each_webhook_gets_its_due() {
+        let webhooks = vec![
+            webhook(1, |_| ()),
+            webhook(2, |it| it.status = Status::Paused { since: UnixMs(1) }),
+            webhook(3, |it| it.status = Status::Disabled { at: UnixMs(1), reason: DisabledReason::Failing }),
+            webhook(4, |it| it.events = Subscription::parse(["booking.updated"]).unwrap()),
+            webhook(5, |it| it.options.skip_own = true),
+            webhook(6, |_| ()),
+        ];
+        let row = fan(webhooks, r#"{"booking":{"id":1}}"#, &[6]);
+        let fates: Vec<TargetFate> = row.targets.iter().map(|it| it.fate).collect();
+        assert_eq!(
+            fates,
+            [
+                TargetFate::Send,
+                TargetFate::Wait,
+                TargetFate::Skip(Reason::WebhookDisabled),
+                TargetFate::Skip(Reason::Unsubscribed),
+                TargetFate::Skip(Reason::OwnEvent),
+                TargetFate::Wait,
+            ]
+        );
+        assert_eq!(row.bodies.len(), 1, "composed once for all");
+    }
+
+    #[test]
+    fn two_bodies_only_where_they_differ() {
+        let webhooks =
+            || vec![webhook(1, |_| ()), webhook(2, |it| it.options.include_custom_parameters = true)];
+        let with = fan(webhooks(), r#"{"booking":{"id":1,"customParameters":{"a":1}}}"#, &[]);
+        assert_eq!(with.targets.iter().map(|it| it.body).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(with.bodies.len(), 2);
+        let without = fan(webhooks(), r#"{"booking":{"id":1}}"#, &[]);
+        assert_eq!(without.targets.iter().map(|it| it.body).collect::<Vec<_>>(), [0, 0]);
+        assert_eq!(without.bodies.len(), 1);
+    }
+
+    #[test]
+    fn nothing_is_composed_for_nobody() {
+        let row = fan(vec![], r#"{"booking":{"id":1}}"#, &[]);
+        assert!(row.targets.is_empty() && row.bodies.is_empty());
+    }
+}

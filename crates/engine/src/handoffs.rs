@@ -36,3 +36,32 @@ impl Handoffs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stayhook_core::{End, EventId, Progress, Reason, UnixMs, WebhookId};
+    use stayhook_store::Step;
+
+    fn conclusion(origin: Origin) -> Conclusion {
+        Conclusion {
+            webhook: WebhookId(1),
+            event: EventId::new(UnixMs(1), 1),
+            booking: None,
+            origin,
+            progress: Progress::default(),
+            step: Step::Ended(End::Cancelled(Reason::WebhookDeleted)),
+        }
+    }
+
+    #[test]
+    fn a_handoff_is_finished_with_its_last_delivery() {
+        let handoffs = Handoffs::default();
+        handoffs.open(HandoffId(1), 3);
+        handoffs.open(HandoffId(2), 1);
+        let of = |id| conclusion(Origin::Handoff(HandoffId(id)));
+        assert_eq!(handoffs.finished_by(&[of(1), conclusion(Origin::Claim), of(1)]), []);
+        assert_eq!(handoffs.finished_by(&[of(2), of(1)]), [HandoffId(2), HandoffId(1)]);
+        assert_eq!(handoffs.finished_by(&[of(1)]), [], "each is finished once");
+    }
+}

@@ -38,6 +38,8 @@ pub enum Enqueued {
 
 /// One caller's events, with where to answer.
 pub(crate) struct Call {
+    /// Of the copy of the webhooks by which they were fanned out.
+    pub(crate) generation: i64,
     pub(crate) rows: Vec<NewRow>,
     pub(crate) answer: oneshot::Sender<Result<Vec<Enqueued>, StoreError>>,
 }
@@ -59,7 +61,8 @@ pub(crate) async fn run(shared: Arc<Shared>, mut calls: mpsc::Receiver<Call>) {
 
 async fn commit(shared: &Arc<Shared>, group: Vec<Call>) {
     let events: Vec<NewRow> = group.iter().flat_map(|call| call.rows.iter().cloned()).collect();
-    match shared.store.intake(Intake { events }).await {
+    let registry_generation = group.iter().map(|call| call.generation).min().unwrap_or(0);
+    match shared.store.intake(Intake { events, registry_generation, ..Intake::default() }).await {
         Ok(receipt) => {
             hand_over(shared, &group, &receipt);
             let mut results = receipt.results.into_iter();

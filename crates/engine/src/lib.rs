@@ -13,6 +13,7 @@ mod fanout;
 mod feed;
 mod handoffs;
 mod intake;
+mod neighbours;
 mod queues;
 mod registry;
 mod settle;
@@ -21,5 +22,5 @@ mod window;
 mod wire;
 
 pub use clock::{Clock, Dice};
-pub use engine::{Engine, EngineConfig, Parts, Registration};
+pub use engine::{Engine, EngineConfig, Parts, Registration, Roles};
 pub use intake::Enqueued;

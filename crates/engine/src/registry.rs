@@ -1,6 +1,7 @@
 //! The node's copy of all webhooks: what fan-out and every attempt look at.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use http::HeaderValue;
@@ -21,6 +22,8 @@ pub(crate) struct Entry {
 /// All webhooks by id and by property.
 pub(crate) struct Registry {
     rules: UrlRules,
+    /// Which changes of other nodes this copy has followed, see [`stayhook_store::RegistryChanges`].
+    generation: AtomicI64,
     maps: RwLock<Maps>,
 }
 
@@ -33,12 +36,26 @@ struct Maps {
 }
 
 impl Registry {
-    pub(crate) fn new(rules: UrlRules, webhooks: Vec<Registered>) -> Self {
-        let registry = Self { rules, maps: RwLock::default() };
+    pub(crate) fn new(rules: UrlRules, webhooks: Vec<Registered>, generation: i64) -> Self {
+        let registry = Self { rules, generation: AtomicI64::new(generation), maps: RwLock::default() };
         for webhook in webhooks {
             registry.apply(&webhook);
         }
         registry
+    }
+
+    pub(crate) fn generation(&self) -> i64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Other nodes' changes up to this generation have been followed.
+    pub(crate) fn followed(&self, generation: i64) {
+        self.generation.fetch_max(generation, Ordering::AcqRel);
+    }
+
+    /// The ids of all webhooks.
+    pub(crate) fn ids(&self) -> Vec<WebhookId> {
+        self.read(|maps| maps.by_id.keys().copied().collect())
     }
 
     pub(crate) fn get(&self, id: WebhookId) -> Option<Arc<Entry>> {

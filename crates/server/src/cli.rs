@@ -47,7 +47,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args).await,
             Self::Demo(args) => demo::run(args).await,
-            Self::Migrate(args) => migrate::run(&args),
+            Self::Migrate(args) => migrate::run(args).await,
             Self::Token(command) => token::run(command).await,
             Self::Send(args) => send::run(args).await,
             Self::Listen(args) => listen::run(args).await,

@@ -13,6 +13,7 @@ mod rules;
 mod sources;
 
 use std::net::SocketAddr;
+use std::fmt;
 use std::path::PathBuf;
 
 use stayhook_core::{AddressRules, Backoff, EventKind, Span, UrlRules};
@@ -66,9 +67,25 @@ pub(crate) enum Role {
 
 /// `database.*`
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Database {
-    /// The SQLite file of `database.url`.
-    pub(crate) path: PathBuf,
+pub(crate) enum Database {
+    /// The file behind `sqlite://`.
+    Sqlite(PathBuf),
+    /// `postgres://…`, whole; it may hold a password.
+    Postgres(String),
+}
+
+/// The database as it may be shown: without a password.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(url) => {
+                let behind = url.rsplit_once('@').map_or(url.as_str(), |(_, behind)| behind);
+                let shown = behind.split(['?', '#']).next().unwrap_or_default();
+                write!(f, "postgres://{}", shown.trim_start_matches("postgres://").trim_start_matches("postgresql://"))
+            }
+        }
+    }
 }
 
 /// `delivery.*`
@@ -123,6 +140,10 @@ pub(crate) struct Limits {
     pub(crate) webhooks_per_property: u32,
     /// The largest event that is taken in, in bytes.
     pub(crate) event_bytes: usize,
+    /// Of one token, but for reporting events; twice that in a burst.
+    pub(crate) requests_per_second: u32,
+    /// That one token may report; no limit if `None`.
+    pub(crate) events_per_second: Option<u32>,
 }
 
 /// `auth.*`: access tokens that others issue.
@@ -168,11 +189,6 @@ pub(crate) struct Profiles {
 impl Config {
     /// The SQLite file that a configuration without `database.url` uses.
     const DATABASE: &str = "stayhook.db";
-
-    /// Whether anything under `auth.*` is set.
-    pub(crate) fn names_token_issuers(&self) -> bool {
-        self.auth != Auth::default()
-    }
 }
 
 impl Default for Server {
@@ -201,7 +217,7 @@ impl Role {
 
 impl Default for Database {
     fn default() -> Self {
-        Self { path: PathBuf::from(Config::DATABASE) }
+        Self::Sqlite(PathBuf::from(Config::DATABASE))
     }
 }
 
@@ -231,7 +247,12 @@ impl Default for Retention {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { webhooks_per_property: 3, event_bytes: 256 * 1024 }
+        Self {
+            webhooks_per_property: 3,
+            event_bytes: 256 * 1024,
+            requests_per_second: 1_000,
+            events_per_second: None,
+        }
     }
 }
 

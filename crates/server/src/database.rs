@@ -2,12 +2,15 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use stayhook_engine::Dice as _;
-use stayhook_store::{Keyring, SqliteOptions, SqliteStore, StoreError};
+use stayhook_store::{
+    Keyring, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError, Timing,
+};
 
 use crate::clock::SystemDice;
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::outcome::Trouble;
 
 /// How the database is going to be used.
@@ -19,24 +22,47 @@ pub(crate) enum Use {
     Beside,
 }
 
-/// Opens the database, made where there is none, with all migrations applied.
-pub(crate) fn open(config: &Config, used: Use) -> Result<SqliteStore, Trouble> {
-    let path = &config.database.path;
+/// Opens the database, with all migrations applied; SQLite's is made where there is none.
+pub(crate) async fn open(config: &Config, used: Use) -> Result<Arc<dyn Store>, Trouble> {
+    match &config.database {
+        Database::Sqlite(path) => open_sqlite(config, path, used),
+        Database::Postgres(url) => open_postgres(config, url).await,
+    }
+}
+
+fn open_sqlite(config: &Config, path: &Path, used: Use) -> Result<Arc<dyn Store>, Trouble> {
     check_directory(path)?;
     let keyring = match &config.secrets.key {
         Some(key) => Keyring::parse(key),
         None => Keyring::load_or_create(&key_file(path), SystemDice.secret()),
     };
     let options = SqliteOptions {
-        path: path.clone(),
+        path: path.to_owned(),
         keyring: keyring.map_err(|error| Trouble::new(format!("secrets.key: {error}")))?,
         migrate: true,
         exclusive: used == Use::Server,
     };
-    SqliteStore::open(options).map_err(|error| match error {
+    Ok(Arc::new(SqliteStore::open(options).map_err(|error| cannot_open(config, &error))?))
+}
+
+async fn open_postgres(config: &Config, url: &str) -> Result<Arc<dyn Store>, Trouble> {
+    // The rules of the configuration want a key.
+    let key = config.secrets.key.as_ref().map_or("", |key| key.as_str());
+    let options = PostgresOptions {
+        url: url.to_owned(),
+        keyring: Keyring::parse(key).map_err(|error| Trouble::new(format!("secrets.key: {error}")))?,
+        migrate: true,
+        node: format!("stayhook {}", std::process::id()),
+        timing: Timing::Database,
+    };
+    Ok(Arc::new(PostgresStore::open(options).await.map_err(|error| cannot_open(config, &error))?))
+}
+
+fn cannot_open(config: &Config, error: &StoreError) -> Trouble {
+    match error {
         StoreError::WrongKey => Trouble::new(format!("secrets.key: {error}")),
-        error => Trouble::new(format!("database.url: {}: {error}", path.display())),
-    })
+        error => Trouble::new(format!("database.url: {}: {error}", config.database)),
+    }
 }
 
 /// What a failing store means to a command.

@@ -19,7 +19,6 @@ mod tally;
 mod telling;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -27,6 +26,7 @@ use stayhook_core::Span;
 use stayhook_engine::Clock as _;
 
 use crate::clock::WallClock;
+use crate::config::Database;
 use crate::outcome::{Answer, Trouble};
 use api::Logged;
 use board::Board;
@@ -48,7 +48,7 @@ const PATIENCE: Span = Span::seconds(40);
 const SETTLING: Span = Span::seconds(5);
 
 /// Plays the demo. The answer is whether every event that should arrive did.
-pub(crate) async fn play(database: Option<PathBuf>, screen: &mut Screen) -> Result<Answer, Trouble> {
+pub(crate) async fn play(database: Option<Database>, screen: &mut Screen) -> Result<Answer, Trouble> {
     let clock = WallClock::new();
     let ledger = Ledger::default();
     let receivers = Receivers::start(ledger.clone()).await?;
@@ -174,16 +174,20 @@ async fn settled_log(
     ledger: &Ledger,
 ) -> Result<Vec<Logged>, Trouble> {
     let clock = WallClock::new();
+    let mut log = Vec::new();
     loop {
-        let mut log = Vec::new();
+        log.clear();
         for (part, webhook) in registered {
             log.extend(house.api.log(*part, webhook.id).await?);
         }
-        let attempts: usize = log.iter().map(|logged| logged.attempts.len()).sum();
-        let seen = ledger.open().arrivals.len();
-        if attempts == seen || clock.monotonic() > SETTLING.as_duration() {
-            return Ok(log);
+        let attempts: usize = log.iter().map(|logged| logged.attempt_count).sum();
+        if attempts == ledger.open().arrivals.len() || clock.monotonic() > SETTLING.as_duration() {
+            break;
         }
         tokio::time::sleep(FRAME).await;
     }
+    for logged in &mut log {
+        *logged = house.api.with_attempts(logged).await?;
+    }
+    Ok(log)
 }

@@ -4,16 +4,18 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use stayhook_api::{ApiLimits, ApiState, Surface, router};
+use stayhook_api::{
+    ApiLimits, ApiState, IntrospectionConfig, Issuers, IssuersConfig, JwksSource, Surface, router,
+};
 use stayhook_core::{AllowList, Catalogue, DisableRule, Policy, Span};
 use stayhook_courier::{Courier, CourierConfig};
-use stayhook_engine::{Clock as _, Engine, EngineConfig, Parts};
+use stayhook_engine::{Clock as _, Engine, EngineConfig, Parts, Roles};
 use stayhook_store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::{SystemDice, WallClock};
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::database;
 use crate::http_server::{self, Bound};
 use crate::outcome::Trouble;
@@ -59,6 +61,7 @@ impl Node {
         store: Arc<dyn Store>,
         metrics: Render,
     ) -> Result<Self, Trouble> {
+        let issuers = issuers(config)?;
         let engine = Engine::start(Parts {
             store,
             transport: Arc::new(courier(config)?),
@@ -71,7 +74,8 @@ impl Node {
             engine: engine.clone(),
             catalogue: Arc::new(catalogue(config)),
             url_rules: config.egress.rules.clone(),
-            limits: ApiLimits { event_bytes: config.limits.event_bytes },
+            limits: api_limits(config),
+            issuers,
             metrics,
         };
         let Sockets { public, admin } = sockets;
@@ -129,6 +133,37 @@ pub(crate) fn courier(config: &Config) -> Result<Courier, Trouble> {
     .map_err(|error| Trouble::new(error.to_string()))
 }
 
+/// The token issuers, as configured. The rules of the configuration have seen to it that what
+/// belongs together is there.
+fn issuers(config: &Config) -> Result<Issuers, Trouble> {
+    let auth = config.auth.clone();
+    let url = auth.jwks_url.map(JwksSource::Url);
+    let parts = (auth.introspection_url, auth.introspection_client_id, auth.introspection_client_secret);
+    let introspection = match parts {
+        (Some(url), Some(client_id), Some(client_secret)) => {
+            Some(IntrospectionConfig { url, client_id, client_secret })
+        }
+        _ => None,
+    };
+    Issuers::new(IssuersConfig {
+        keys: url.or(auth.jwks_file.map(JwksSource::File)),
+        issuer: auth.issuer,
+        audience: auth.audience,
+        introspection,
+        ca_file: config.egress.ca_file.clone(),
+    })
+    .map_err(|error| Trouble::new(error.to_string()))
+}
+
+fn api_limits(config: &Config) -> ApiLimits {
+    let limits = &config.limits;
+    ApiLimits {
+        event_bytes: limits.event_bytes,
+        requests_per_second: Some(limits.requests_per_second),
+        events_per_second: limits.events_per_second,
+    }
+}
+
 fn engine_config(config: &Config) -> EngineConfig {
     EngineConfig {
         policy: Policy {
@@ -143,6 +178,10 @@ fn engine_config(config: &Config) -> EngineConfig {
         url_rules: config.egress.rules.clone(),
         webhooks_per_property: config.limits.webhooks_per_property,
         allow_list: AllowList::default(),
+        roles: Roles {
+            worker: config.server.roles.contains(&Role::Worker),
+            maintenance: config.server.roles.contains(&Role::Maintenance),
+        },
     }
 }
 

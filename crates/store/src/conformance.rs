@@ -1,6 +1,6 @@
 //! What every [`crate::Store`] must do, as one suite that is stamped on each of them:
 //!
-//! ```ignore
+//! ```text
 //! async fn open() -> (Arc<dyn Store>, TempDir) { … }
 //! stayhook_store::conformance::stamp!(open);
 //! ```
@@ -68,6 +68,7 @@ macro_rules! stamp_store_conformance {
 
             conclude::an_accepted_attempt_delivers
             conclude::a_second_conclusion_writes_nothing
+            conclude::a_second_conclusion_of_a_claim_writes_nothing
             conclude::a_failure_waits_is_claimed_and_delivered
             conclude::an_attempt_reads_back
             conclude::a_spilled_delivery_waits
@@ -102,6 +103,7 @@ macro_rules! stamp_store_conformance {
             disable::a_large_cancellation_is_finished_by_the_sweeper
             disable::reactivation_finishes_the_cancellation
             disable::a_large_deletion_is_finished_by_the_sweeper
+            disable::a_deleted_webhook_has_no_clock
 
             retention::what_waits_too_long_expires
             retention::pruning_leaves_nothing_behind

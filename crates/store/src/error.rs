@@ -38,6 +38,12 @@ pub enum StoreError {
         /// The version this program works with.
         needed: i64,
     },
+    /// Its settings or version lose what is acknowledged, or lack what is needed.
+    #[error("the database is not fit for this ({0})")]
+    Unfit(String),
+    /// Another node has changed webhooks meanwhile.
+    #[error("the webhooks have changed: load them again, then accept the events")]
+    StaleRegistry,
     /// The key does not open what is stored.
     #[error(
         "the signing secrets were sealed under another key: set secrets.key to the one they were made with"

@@ -12,6 +12,12 @@ use crate::HandoffId;
 pub struct Intake {
     /// The events, in order of acceptance.
     pub events: Vec<NewRow>,
+    /// Of the copy of the webhooks by which the fan-out was decided, see
+    /// [`crate::RegistryChanges`]; 0 where that need not be checked.
+    pub registry_generation: i64,
+    /// Those of the events that were collected: they leave the inbox with the same commit. One
+    /// that another node accepted meanwhile is an [`Accepted::Duplicate`] of itself.
+    pub collected: Vec<EventId>,
 }
 
 /// An event to be written.

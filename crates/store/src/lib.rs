@@ -10,9 +10,12 @@
 mod delivery;
 mod error;
 mod event;
+mod inbox;
 mod page;
+mod postgres;
 mod registry;
 mod seal;
+mod signal;
 mod sqlite;
 mod token;
 
@@ -21,6 +24,7 @@ pub mod conformance;
 
 use async_trait::async_trait;
 use stayhook_core::{EventId, UnixMs, Webhook, WebhookChange, WebhookId};
+use tokio::sync::mpsc;
 
 pub use delivery::{
     AttemptLine, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter, DeliveryLine, Due, Fate,
@@ -30,9 +34,12 @@ pub use error::{ChangeError, CreateError, StoreError};
 pub use event::{
     Accepted, EventLine, IdempotencyClaim, Intake, NewRow, Receipt, Target, TargetFate, TargetLine,
 };
+pub use inbox::Collected;
 pub use page::{Page, PageRequest};
+pub use postgres::{PostgresOptions, PostgresStore, Timing, enqueue_in};
 pub use registry::{NewWebhook, PropertyScope, Registered, Scope, StatusName, WebhookFilter};
 pub use seal::{KeyError, Keyring};
+pub use signal::{RegistryChanges, Signal};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use token::{NewToken, TokenHash, TokenLine};
 
@@ -81,9 +88,28 @@ pub trait Store: Send + Sync + 'static {
     /// Every webhook with its secrets opened: what a node loads at start.
     async fn registry(&self) -> Result<Vec<Registered>, StoreError>;
 
+    /// These webhooks with their secrets opened; those that are missing were deleted.
+    async fn registered(&self, ids: &[WebhookId]) -> Result<Vec<Registered>, StoreError>;
+
+    /// Which webhooks any node has changed since that generation; 0 asks for the generation
+    /// alone. A copy of the registry that is loaded after this call is of that generation or
+    /// a later one.
+    async fn registry_changes(&self, since: i64) -> Result<RegistryChanges, StoreError>;
+
+    /// What other nodes do, for one listener: whoever asks first. It ends at once where there
+    /// are no others.
+    fn signals(&self) -> mpsc::Receiver<Signal>;
+
     /// Accepts events: one row each, pending rows for what must wait, final rows for what is
     /// skipped, one handoff for all that is to be sent at once.
+    ///
+    /// # Errors
+    /// [`StoreError::StaleRegistry`] when the fan-out was decided by an old copy of the webhooks.
     async fn intake(&self, intake: Intake) -> Result<Receipt, StoreError>;
+
+    /// Takes events that were enqueued inside other programs' transactions, for the caller to
+    /// accept within ten seconds: see [`Intake::collected`].
+    async fn collect(&self, limit: usize) -> Result<Vec<Collected>, StoreError>;
 
     /// Writes what became of deliveries, each under its fence: the number of attempts that
     /// the delivery had when it was taken. One that comes late writes nothing.
@@ -93,10 +119,16 @@ pub trait Store: Send + Sync + 'static {
     /// gets an `interrupted` attempt first, so that whoever held it finds the fence closed.
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError>;
 
-    /// Gives back what this node held when it died: deliveries of its handoffs and leases
-    /// become due at once, with an `interrupted` attempt each ("may have been sent"), except
-    /// where an attempt or a pending row shows that they were settled. Returns how many.
+    /// Gives back what nodes held that died, such as this one before it was started again:
+    /// deliveries of their handoffs and leases become due at once, with an `interrupted`
+    /// attempt each ("may have been sent"), except where an attempt or a pending row shows
+    /// that they were settled. Never what a live node holds. Returns how many.
     async fn take_over(&self, now: UnixMs) -> Result<u64, StoreError>;
+
+    /// Says goodbye at the end of a process, so that others need not wait to see whether it is
+    /// dead: whatever it still holds may be given back at once. Nothing is accepted or
+    /// concluded by it after that.
+    async fn leave(&self) -> Result<(), StoreError>;
 
     /// Does what the clock demands: the 72-hour rule, expiry, pruning, the rest of large
     /// cancellations; each in short bounded transactions.

@@ -35,14 +35,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::Connection;
 use stayhook_core::{EventId, UnixMs, Webhook, WebhookChange, WebhookId};
+use tokio::sync::mpsc;
 
 use self::open::Opened;
 use self::readers::Readers;
 use self::writer::Writer;
 use crate::{
-    AttemptLine, ChangeError, ChangeTiming, Claim, Claimed, Conclude, Concluded, CreateError, DeliveryFilter,
-    DeliveryLine, EventLine, Intake, Keyring, NewToken, NewWebhook, Page, PageRequest, Receipt, Registered,
-    Scope, Step, Store, StoreError, Sweep, Swept, TokenHash, TokenLine, WebhookFilter,
+    AttemptLine, ChangeError, ChangeTiming, Claim, Claimed, Collected, Conclude, Concluded, CreateError,
+    DeliveryFilter, DeliveryLine, EventLine, Intake, Keyring, NewToken, NewWebhook, Page, PageRequest,
+    Receipt, Registered, RegistryChanges, Scope, Signal, Step, Store, StoreError, Sweep, Swept, TokenHash,
+    TokenLine, WebhookFilter,
 };
 
 /// How to open a database.
@@ -148,10 +150,29 @@ impl Store for SqliteStore {
         self.readers.read(move |conn| webhooks::all(conn)?.into_iter().map(open).collect()).await
     }
 
+    async fn registered(&self, ids: &[WebhookId]) -> Result<Vec<Registered>, StoreError> {
+        let all = self.registry().await?;
+        Ok(all.into_iter().filter(|it| ids.contains(&it.webhook.id)).collect())
+    }
+
+    async fn registry_changes(&self, _since: i64) -> Result<RegistryChanges, StoreError> {
+        // This process makes all of the changes itself.
+        Ok(RegistryChanges { generation: 0, changed: Some(Vec::new()) })
+    }
+
+    fn signals(&self) -> mpsc::Receiver<Signal> {
+        mpsc::channel(1).1
+    }
+
     async fn intake(&self, intake: Intake) -> Result<Receipt, StoreError> {
         let bodies = intake.events.iter().flat_map(|it| &it.bodies).map(Bytes::len);
         let bytes = intake.events.len() * ROW + bodies.sum::<usize>();
         self.writer.write(bytes, move |conn| intake::intake(conn, &intake)).await
+    }
+
+    async fn collect(&self, _limit: usize) -> Result<Vec<Collected>, StoreError> {
+        // Nobody shares a transaction with this file.
+        Ok(Vec::new())
     }
 
     async fn conclude(&self, batch: Conclude) -> Result<Concluded, StoreError> {
@@ -174,13 +195,18 @@ impl Store for SqliteStore {
         self.writer.write(ROW, move |conn| take_over::take_over(conn, now)).await
     }
 
+    async fn leave(&self) -> Result<(), StoreError> {
+        // Nobody waits for it.
+        Ok(())
+    }
+
     async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError> {
         let bytes = sweep.batch.saturating_mul(ROW);
         let sweep = Arc::new(sweep);
         let statuses = self.swept(bytes, &sweep, sweep::disable).await?;
         self.swept(bytes, &sweep, sweep::close).await?;
         let expired = self.swept(bytes, &sweep, sweep::expire).await?;
-        self.pruned.fetch_max(sweep.now.before(sweep.prune).0, Ordering::Relaxed);
+        self.pruned.store(sweep.now.before(sweep.prune).0, Ordering::Relaxed);
         let pruned = self.swept(bytes, &sweep, sweep::prune).await?;
         let next = self.readers.read(move |conn| sweep::next(conn, &sweep)).await?;
         Ok(Swept { statuses, expired, pruned, next })

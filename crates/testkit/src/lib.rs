@@ -4,11 +4,15 @@
 
 mod dns;
 mod http;
+#[cfg(unix)]
+mod postgres;
 mod receiver;
 mod reply;
 mod tls;
 
 pub use dns::Dns;
+#[cfg(unix)]
+pub use postgres::{NoPostgres, Postgres};
 pub use receiver::{Received, Receiver};
 pub use reply::Reply;
 pub use tls::{ServerCertificate, TestCa};

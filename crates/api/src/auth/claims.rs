@@ -110,10 +110,13 @@ mod tests {
 
     #[test]
     fn a_principal_has_a_client_scopes_and_properties() {
-        let text = r#"{"client_id":"pms","azp":"x","scope":"webhooks.read openid","properties":[102,101,102]}"#;
+        let text =
+            r#"{"client_id":"pms","azp":"x","scope":"webhooks.read openid","properties":[102,101,102]}"#;
         let read = read(text).unwrap();
         assert_eq!(read.client.as_str(), "pms");
-        assert!(read.scopes.include(ScopeName::WebhooksRead) && !read.scopes.include(ScopeName::WebhooksWrite));
+        assert!(
+            read.scopes.include(ScopeName::WebhooksRead) && !read.scopes.include(ScopeName::WebhooksWrite)
+        );
         let ids = [101, 102].map(|id| PropertyId::new(id).unwrap());
         assert_eq!(read.visible.properties, PropertyScope::Only(ids.to_vec()));
     }
@@ -121,7 +124,10 @@ mod tests {
     #[test]
     fn what_is_absent_gives_nothing() {
         let read = read(r#"{"azp":"pms"}"#).unwrap();
-        assert_eq!((read.scopes, read.visible.properties), (Scopes::default(), PropertyScope::Only(Vec::new())));
+        assert_eq!(
+            (read.scopes, read.visible.properties),
+            (Scopes::default(), PropertyScope::Only(Vec::new()))
+        );
     }
 
     #[test]

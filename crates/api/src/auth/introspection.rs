@@ -79,7 +79,8 @@ impl Introspection {
             .append_pair("token_type_hint", "access_token")
             .finish();
         // RFC 6749, section 2.3.1: id and secret are form-encoded before they are joined.
-        let encoded = |text: &str| Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());
+        let encoded =
+            |text: &str| Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());
         let (id, secret) = (encoded(&self.config.client_id), encoded(&self.config.client_secret));
         self.fetcher
             .post(&self.config.url)

@@ -132,11 +132,13 @@ impl JwksSource {
             Self::File(path) => path,
         };
         let read = std::fs::read(&path).map_err(|error| format!("cannot be read: {error}"));
-        let keys = read.and_then(|bytes| KeySet::parse(&bytes).map_err(|why| format!("holds no keys: {why}")));
+        let keys =
+            read.and_then(|bytes| KeySet::parse(&bytes).map_err(|why| format!("holds no keys: {why}")));
         match keys {
             Ok(keys) if !keys.is_empty() => Ok(Source::File(path)),
             Ok(_) => {
-                let problem = "holds no key for RS256, ES256 or EdDSA: put the issuer's public keys in".to_owned();
+                let problem =
+                    "holds no key for RS256, ES256 or EdDSA: put the issuer's public keys in".to_owned();
                 Err(IssuersError::KeyFile { path, problem })
             }
             Err(problem) => Err(IssuersError::KeyFile { path, problem }),

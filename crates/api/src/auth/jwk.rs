@@ -55,7 +55,13 @@ impl KeySet {
 
     /// Judges a signature over `message`. A token without `kid` may be by any key of its
     /// algorithm.
-    pub(super) fn judge(&self, kid: Option<&str>, algorithm: &str, message: &[u8], signature: &[u8]) -> Judgement {
+    pub(super) fn judge(
+        &self,
+        kid: Option<&str>,
+        algorithm: &str,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Judgement {
         let named = |key: &&Key| kid.is_none_or(|kid| key.kid.as_deref() == Some(kid));
         let mut known = self.0.iter().filter(named).peekable();
         if known.peek().is_none() {
@@ -154,12 +160,17 @@ mod tests {
 
     #[test]
     fn keys_for_other_purposes_are_passed_over() {
-        for other in
-            [r#","use":"enc""#, r#","alg":"RS256""#, r#","key_ops":["sign"]"#, r#","alg":1"#, r#","use":null"#]
-        {
+        for other in [
+            r#","use":"enc""#,
+            r#","alg":"RS256""#,
+            r#","key_ops":["sign"]"#,
+            r#","alg":1"#,
+            r#","use":null"#,
+        ] {
             assert!(set(other).is_empty(), "{other}");
         }
-        for ours in [r#","use":"sig""#, r#","alg":"EdDSA""#, r#","key_ops":["verify","sign"]"#, r#","d":"x""#] {
+        for ours in [r#","use":"sig""#, r#","alg":"EdDSA""#, r#","key_ops":["verify","sign"]"#, r#","d":"x""#]
+        {
             assert!(!set(ours).is_empty(), "{ours}");
         }
     }

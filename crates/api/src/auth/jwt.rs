@@ -74,7 +74,9 @@ impl<'a> Jwt<'a> {
 
     /// The key and the algorithm that the header names.
     fn key(&self) -> Result<(Option<&str>, &str), Flaw> {
-        let text = |name| self.header.get(name).map(|json| json.as_str().ok_or("the access token's header is wrong"));
+        let text = |name| {
+            self.header.get(name).map(|json| json.as_str().ok_or("the access token's header is wrong"))
+        };
         if self.header.get("crit").is_some() {
             return Err("the access token demands extensions (crit) that are not known here");
         }
@@ -99,7 +101,8 @@ impl Rules {
         if !claims.get("aud").is_some_and(|aud| claims::is_meant_for(&self.audience, aud)) {
             return Err("the access token is for another audience");
         }
-        let end = claims::end(claims, now)?.ok_or("the access token never expires: it needs the claim exp")?;
+        let end =
+            claims::end(claims, now)?.ok_or("the access token never expires: it needs the claim exp")?;
         claims::begun(claims, now)?;
         claims::principal(claims, end)
     }

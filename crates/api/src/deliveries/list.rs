@@ -5,17 +5,45 @@ use axum::response::Response;
 use stayhook_core::{BookingId, EventType};
 use stayhook_store::{DeliveryFilter, PageRequest};
 
+use super::schema;
 use super::view::DeliveryView;
 use crate::answer::{self, PageView};
 use crate::auth::{Caller, ScopeName};
 use crate::error::Problem;
 use crate::fields::Wrong;
+use crate::openapi::{Answer, Operation, Parameter, Schema, Tag, Verb, shapes};
 use crate::path::Path;
-use crate::query::Query;
+use crate::query::{CURSOR, LIMIT, Query};
 use crate::{Shared, cursor, times};
 
 /// What `status` may ask for.
-const STATES: [&str; 7] = ["pending", "held", "delivering", "delivered", "cancelled", "expired", "skipped"];
+pub(super) const STATES: [&str; 7] =
+    ["pending", "held", "delivering", "delivered", "cancelled", "expired", "skipped"];
+
+pub(super) const OPERATION: Operation = Operation {
+    summary: "List deliveries",
+    details: "What became of events at a webhook, newest first.",
+    scopes: &[ScopeName::WebhooksRead],
+    query: &[
+        Parameter { name: "status", description: "Only in this state.", schema: schema::state },
+        Parameter { name: "eventType", description: "Only of this event type.", schema: shapes::event_type },
+        Parameter {
+            name: "bookingId",
+            description: "Only of this booking; a number and its digits name the same one.",
+            schema: || Schema::text_of(1, 64),
+        },
+        Parameter {
+            name: "since",
+            description: "Only of events accepted then or later.",
+            schema: Schema::time,
+        },
+        Parameter { name: "until", description: "Only of events accepted before.", schema: Schema::time },
+        LIMIT,
+        CURSOR,
+    ],
+    answers: &[Answer::json(200, "A page of deliveries.", || Schema::of(&schema::PAGE))],
+    ..Operation::new(Verb::Get, "/public/v1/webhooks/{webhook}/deliveries", Tag::Deliveries, "listDeliveries")
+};
 
 pub(super) async fn list(
     State(api): State<Shared>,
@@ -23,9 +51,9 @@ pub(super) async fn list(
     path: Path,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    caller.needs(&[ScopeName::WebhooksRead])?;
+    caller.needs(OPERATION.scopes)?;
     let webhook = path.webhook()?;
-    let mut query = Query::parse(query.as_deref());
+    let mut query = Query::parse(OPERATION.query, query.as_deref());
     let filter = DeliveryFilter {
         state: query.take("status", state),
         kind: query.take("eventType", kind),

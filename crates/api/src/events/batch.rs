@@ -8,13 +8,27 @@ use stayhook_core::{JSON_DEPTH_LIMIT, Json, NewEvent};
 
 use super::enqueue::IDEMPOTENCY_KEY;
 use super::members::{self, ReceiptView};
-use crate::auth::{Caller, ScopeName};
+use super::schema;
+use crate::auth::{Caller, Reporter, ScopeName};
 use crate::error::{Problem, ProblemView, Subject};
 use crate::fields::{Fields, must_be};
+use crate::openapi::{Answer, Body, Operation, Schema, Tag, Verb};
 use crate::{Api, Shared, answer, body};
 
+pub(super) const OPERATION: Operation = Operation {
+    summary: "Report many events",
+    details: "Each is accepted or refused by itself. The header `Idempotency-Key` is refused: each event has its \
+        own member.",
+    scopes: &[ScopeName::EventsWrite],
+    body: Some(Body { schema: || Schema::of(&schema::BATCH), subject: Subject::Request }),
+    answers: &[Answer::json(202, "What became of each; what was accepted is durable.", || {
+        Schema::of(&schema::RESULTS)
+    })],
+    ..Operation::new(Verb::Post, "/internal/v1/events/batch", Tag::Events, "reportEvents")
+};
+
 /// The most events of a batch.
-const MOST_EVENTS: usize = 1_000;
+pub(super) const MOST_EVENTS: usize = 1_000;
 /// The most bytes of a batch: what a caller can make this process hold at once.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// A batch stands two levels above its events, which may be as deep as those that come alone.
@@ -34,10 +48,11 @@ enum ResultView<'a> {
 
 pub(super) async fn batch(
     State(api): State<Shared>,
-    caller: Caller,
+    reporter: Reporter,
     request: Request,
 ) -> Result<Response, Problem> {
-    caller.needs(&[ScopeName::EventsWrite])?;
+    let caller = reporter.caller();
+    caller.needs(OPERATION.scopes)?;
     if request.headers().contains_key(IDEMPOTENCY_KEY) {
         let detail =
             "belongs to one event: leave the header Idempotency-Key out, give each event its own member";
@@ -45,7 +60,8 @@ pub(super) async fn batch(
     }
     let most_bytes = api.state.limits.event_bytes.saturating_mul(MOST_EVENTS).min(MOST_BYTES);
     let items = items(body::json(request, most_bytes, DEPTH).await?)?;
-    let results = accept(&api, read(&api, &caller, items)).await?;
+    reporter.reports(&api, items.len())?;
+    let results = accept(&api, read(&api, caller, items)).await?;
     let results = results.iter().map(|result| match result {
         Ok(receipt) => ResultView::Accepted(receipt),
         Err(problem) => ResultView::Refused { error: problem.view() },

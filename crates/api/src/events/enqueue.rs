@@ -5,23 +5,44 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use stayhook_core::{IdempotencyKey, JSON_DEPTH_LIMIT};
 
-use super::members;
-use crate::auth::{Caller, ScopeName};
-use crate::error::{Problem, Subject};
+use super::{members, schema};
+use crate::auth::{Reporter, ScopeName};
+use crate::error::{Code, Problem, Subject};
+use crate::openapi::{Answer, Body, Operation, Parameter, Schema, Tag, Verb};
 use crate::{Shared, answer, body};
+
+pub(super) const OPERATION: Operation = Operation {
+    summary: "Report an event",
+    details: "What is acknowledged is durable: it is delivered to the webhooks that the property has now.",
+    scopes: &[ScopeName::EventsWrite],
+    headers: &[Parameter {
+        name: "Idempotency-Key",
+        description: "Stands for the member `idempotencyKey`; where both are given they must agree.",
+        schema: schema::idempotency_key,
+    }],
+    body: Some(Body { schema: || Schema::of(&schema::NEW), subject: Subject::Request }),
+    answers: &[
+        Answer::json(200, "The same key came before with the same content.", || Schema::of(&schema::RECEIPT)),
+        Answer::json(202, "It is accepted and durable.", || Schema::of(&schema::RECEIPT)),
+    ],
+    problems: &[Code::NotFound, Code::IdempotencyConflict],
+    ..Operation::new(Verb::Post, "/internal/v1/events", Tag::Events, "reportEvent")
+};
 
 /// The header that stands for the member `idempotencyKey`.
 pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 pub(super) async fn enqueue(
     State(api): State<Shared>,
-    caller: Caller,
+    reporter: Reporter,
     request: Request,
 ) -> Result<Response, Problem> {
-    caller.needs(&[ScopeName::EventsWrite])?;
+    let caller = reporter.caller();
+    caller.needs(OPERATION.scopes)?;
     let key = header_key(request.headers())?;
     let json = body::json(request, api.state.limits.event_bytes, JSON_DEPTH_LIMIT).await?;
-    let event = members::read(&api, &caller, json, String::new(), key)?;
+    let event = members::read(&api, caller, json, String::new(), key)?;
+    reporter.reports(&api, 1)?;
     let receipt = members::receipt(api.state.engine.enqueue(vec![event]).await?.pop())?;
     Ok(if receipt.is_duplicate() { answer::ok(&receipt) } else { answer::accepted(&receipt) })
 }

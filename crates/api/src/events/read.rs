@@ -7,11 +7,21 @@ use serde::Serialize;
 use stayhook_core::{DeliveryId, End, EventId, Reason, State as DeliveryState};
 use stayhook_store::{EventLine, TargetLine};
 
+use super::schema;
 use crate::auth::{Caller, ScopeName};
 use crate::deliveries::BookingView;
 use crate::error::Problem;
+use crate::openapi::{Answer, Operation, Schema, Tag, Verb};
 use crate::path::Path;
 use crate::{Shared, answer};
+
+pub(super) const OPERATION: Operation = Operation {
+    summary: "Look an event up",
+    details: "The event, and what became of it at each webhook that its property had when it was accepted.",
+    scopes: &[ScopeName::EventsWrite],
+    answers: &[Answer::json(200, "The event.", || Schema::of(&schema::EVENT))],
+    ..Operation::new(Verb::Get, "/internal/v1/events/{event}", Tag::Events, "getEvent")
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,7 +50,7 @@ struct TargetView {
 }
 
 pub(super) async fn read(State(api): State<Shared>, caller: Caller, path: Path) -> Result<Response, Problem> {
-    caller.needs(&[ScopeName::EventsWrite])?;
+    caller.needs(OPERATION.scopes)?;
     let event = api.store().event(path.event()?).await?;
     let event = event.filter(|event| caller.may_touch(event.property));
     let event = event.ok_or_else(|| Problem::no_such("event"))?;

@@ -4,13 +4,29 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use stayhook_core::{Held, JSON_DEPTH_LIMIT, Json, StatusChange, WebhookChange};
 
-use super::members;
 use super::view::WebhookView;
+use super::{members, schema};
 use crate::auth::{Caller, ScopeName};
-use crate::error::{Problem, Subject};
+use crate::error::{Code, Problem, Subject};
 use crate::fields::{Fields, Wrong, boolean, text};
+use crate::openapi::{Answer, Body, Header, Operation, Schema, Tag, Verb};
 use crate::path::Path;
-use crate::{Api, Shared, answer, body};
+use crate::{Api, Shared, answer, body, etag};
+
+pub(super) const OPERATION: Operation = Operation {
+    summary: "Change a webhook",
+    details: "Changes what is named, all or nothing. Another `url` applies to every attempt not yet started and \
+        brings pending retries forward; `events` cancels pending deliveries of types that are dropped; \
+        `status: active` resumes and reactivates.",
+    scopes: &[ScopeName::WebhooksWrite],
+    headers: &[etag::IF_MATCH_PARAMETER],
+    body: Some(Body { schema: || Schema::of(&schema::CHANGE), subject: Subject::Webhook }),
+    answers: &[
+        Answer::json(200, "The webhook as it is now.", || Schema::of(&schema::WEBHOOK)).with(&[Header::ETag])
+    ],
+    problems: &[Code::InvalidState, Code::PreconditionFailed],
+    ..Operation::new(Verb::Patch, "/public/v1/webhooks/{webhook}", Tag::Webhooks, "changeWebhook")
+};
 
 pub(super) async fn change(
     State(api): State<Shared>,
@@ -18,12 +34,14 @@ pub(super) async fn change(
     path: Path,
     request: Request,
 ) -> Result<Response, Problem> {
-    caller.needs(&[ScopeName::WebhooksWrite])?;
+    caller.needs(OPERATION.scopes)?;
     let id = path.webhook()?;
+    let headers = request.headers().clone();
     let json = body::json(request, body::PUBLIC_BYTES, JSON_DEPTH_LIMIT).await?;
     let change = read(&api, json)?;
+    super::check_version(&api, &caller, id, &headers).await?;
     let webhook = api.state.engine.change_webhook(caller.scope(), id, change).await?;
-    Ok(answer::ok(&WebhookView::of(&webhook)))
+    Ok(etag::tagged(answer::ok(&WebhookView::of(&webhook)), &webhook))
 }
 
 fn read(api: &Api, json: Json) -> Result<WebhookChange, Problem> {

@@ -5,24 +5,37 @@ use axum::response::Response;
 use stayhook_core::{JSON_DEPTH_LIMIT, Json, WebhookOptions};
 use stayhook_engine::Registration;
 
-use super::members;
 use super::view::WebhookView;
+use super::{members, schema};
 use crate::auth::{Caller, ScopeName};
-use crate::error::{Problem, Subject};
+use crate::error::{Code, Problem, Subject};
 use crate::fields::{Fields, boolean, property};
-use crate::{Api, Shared, answer, body};
+use crate::openapi::{Answer, Body, Header, Operation, Schema, Tag, Verb};
+use crate::{Api, Shared, answer, body, etag};
+
+pub(super) const OPERATION: Operation = Operation {
+    summary: "Register a webhook",
+    details: "The answer shows the signing secret this once. A property has a few webhooks over all clients, \
+        paused and disabled ones counted.",
+    scopes: &[ScopeName::WebhooksWrite, ScopeName::BookingsRead],
+    body: Some(Body { schema: || Schema::of(&schema::NEW), subject: Subject::Webhook }),
+    answers: &[Answer::json(201, "The webhook with its secret.", || Schema::of(&schema::CREATED))
+        .with(&[Header::Location, Header::ETag])],
+    problems: &[Code::NotFound, Code::WebhookLimitReached],
+    ..Operation::new(Verb::Post, "/public/v1/webhooks", Tag::Webhooks, "createWebhook")
+};
 
 pub(super) async fn create(
     State(api): State<Shared>,
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    caller.needs(&[ScopeName::WebhooksWrite, ScopeName::BookingsRead])?;
+    caller.needs(OPERATION.scopes)?;
     let json = body::json(request, body::PUBLIC_BYTES, JSON_DEPTH_LIMIT).await?;
     let registration = read(&api, &caller, json)?;
     let (webhook, secret) = api.state.engine.create_webhook(registration).await?;
     let location = format!("/public/v1/webhooks/{}", webhook.id);
-    Ok(answer::created(&location, &WebhookView::created(&webhook, &secret)))
+    Ok(etag::tagged(answer::created(&location, &WebhookView::created(&webhook, &secret)), &webhook))
 }
 
 fn read(api: &Api, caller: &Caller, json: Json) -> Result<Registration, Problem> {

@@ -1,20 +1,34 @@
 //! `DELETE /public/v1/webhooks/{id}`: what waits is cancelled, the secret wiped, the slot free.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::auth::{Caller, ScopeName};
-use crate::error::Problem;
+use crate::error::{Code, Problem};
+use crate::openapi::{Answer, Operation, Tag, Verb};
 use crate::path::Path;
-use crate::{Shared, answer};
+use crate::{Shared, answer, etag};
+
+pub(super) const OPERATION: Operation = Operation {
+    summary: "Delete a webhook",
+    details: "What waits is cancelled, the secret is wiped, and the property's slot is free at once.",
+    scopes: &[ScopeName::WebhooksWrite],
+    headers: &[etag::IF_MATCH_PARAMETER],
+    answers: &[Answer::empty(204, "It is gone.")],
+    problems: &[Code::PreconditionFailed],
+    ..Operation::new(Verb::Delete, "/public/v1/webhooks/{webhook}", Tag::Webhooks, "deleteWebhook")
+};
 
 pub(super) async fn delete(
     State(api): State<Shared>,
     caller: Caller,
     path: Path,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    caller.needs(&[ScopeName::WebhooksWrite])?;
+    caller.needs(OPERATION.scopes)?;
     let id = path.webhook()?;
+    super::check_version(&api, &caller, id, &headers).await?;
     let was_there = api.state.engine.delete_webhook(caller.scope(), id).await?;
     if was_there { Ok(answer::no_content()) } else { Err(Problem::no_such("webhook")) }
 }

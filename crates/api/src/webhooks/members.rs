@@ -7,7 +7,7 @@ use stayhook_core::{
 use crate::fields::{Fields, Wrong, must_be, text};
 
 /// The wire profiles that webhooks may name; the first is the default.
-const PROFILES: [&str; 1] = ["nowistay"];
+pub(super) const PROFILES: [&str; 1] = ["nowistay"];
 
 /// A URL, judged.
 pub(super) fn url(json: Json, rules: &UrlRules) -> Result<WebhookUrl, Wrong> {

@@ -1,17 +1,37 @@
 //! `GET /public/v1/webhooks/{id}`
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 
+use super::schema;
 use super::view::WebhookView;
 use crate::auth::{Caller, ScopeName};
 use crate::error::Problem;
+use crate::openapi::{Answer, Header, Operation, Schema, Tag, Verb};
 use crate::path::Path;
-use crate::{Shared, answer};
+use crate::{Shared, answer, etag};
 
-pub(super) async fn read(State(api): State<Shared>, caller: Caller, path: Path) -> Result<Response, Problem> {
-    caller.needs(&[ScopeName::WebhooksRead])?;
+pub(super) const OPERATION: Operation = Operation {
+    summary: "Read a webhook",
+    scopes: &[ScopeName::WebhooksRead],
+    headers: &[etag::IF_NONE_MATCH_PARAMETER],
+    answers: &[
+        Answer::json(200, "The webhook.", || Schema::of(&schema::WEBHOOK)).with(&[Header::ETag]),
+        Answer::empty(304, "It is still as `If-None-Match` says.").with(&[Header::ETag]),
+    ],
+    ..Operation::new(Verb::Get, "/public/v1/webhooks/{webhook}", Tag::Webhooks, "getWebhook")
+};
+
+pub(super) async fn read(
+    State(api): State<Shared>,
+    caller: Caller,
+    path: Path,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    caller.needs(OPERATION.scopes)?;
     let webhook = api.store().webhook(caller.scope(), path.webhook()?).await?;
     let webhook = webhook.ok_or_else(|| Problem::no_such("webhook"))?;
-    Ok(answer::ok(&WebhookView::of(&webhook)))
+    let shown = || etag::tagged(answer::ok(&WebhookView::of(&webhook)), &webhook);
+    Ok(etag::not_modified(&headers, &webhook).unwrap_or_else(shown))
 }

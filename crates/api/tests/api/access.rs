@@ -10,7 +10,7 @@ use crate::house::{House, event, registration};
 const WEBHOOKS: &str = "/public/v1/webhooks";
 
 /// Every endpoint that takes a token, with each of the sets of scopes that open it.
-const ENDPOINTS: &[(&str, &str, &[&str])] = &[
+pub(crate) const ENDPOINTS: &[(&str, &str, &[&str])] = &[
     ("POST", WEBHOOKS, &["webhooks.write bookings.read"]),
     ("GET", WEBHOOKS, &["webhooks.read", "webhooks.write"]),
     ("GET", "/public/v1/webhooks/1", &["webhooks.read", "webhooks.write"]),

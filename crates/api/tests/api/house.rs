@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request};
 use serde_json::{Value, json};
-use stayhook_api::{ApiLimits, ApiState, ScopeName, Surface, new_token, router};
+use stayhook_api::{ApiLimits, ApiState, Issuers, ScopeName, Surface, new_token, router};
 use stayhook_core::{
     AllowList, Catalogue, ClientId, Fault, FaultClass, Policy, PropertyId, Roll, Span, UnixMs, UrlRules,
     WebhookId,
@@ -21,6 +21,8 @@ use stayhook_engine::{Clock, Dice, Engine, EngineConfig, Parts};
 use stayhook_store::{Keyring, NewToken, PropertyScope, SqliteOptions, SqliteStore, Store};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
+
+use crate::described;
 
 /// 2026-05-27T16:40:00Z, the moment of the reference's examples.
 pub(crate) const START: UnixMs = UnixMs(1_779_900_000_000);
@@ -39,12 +41,18 @@ pub(crate) struct House {
     pub(crate) producer: String,
     state: ApiState,
     router: Router,
+    surface: Surface,
     dice: Arc<Count>,
     directory: TempDir,
 }
 
 impl House {
     pub(crate) async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// A house whose API is set up in another way.
+    pub(crate) async fn with(change: impl FnOnce(&mut ApiState)) -> Self {
         let directory = TempDir::new().unwrap();
         let (clock, dice, receiver) =
             (Arc::new(Hands::default()), Arc::new(Count::default()), Arc::new(Receiver::default()));
@@ -58,17 +66,35 @@ impl House {
         })
         .await
         .unwrap();
-        let state = ApiState {
+        let mut state = ApiState {
             engine: engine.clone(),
             catalogue: Arc::new(Catalogue::built_in()),
             url_rules: UrlRules::default(),
-            limits: ApiLimits { event_bytes: EVENT_BYTES },
+            limits: ApiLimits {
+                event_bytes: EVENT_BYTES,
+                requests_per_second: None,
+                events_per_second: None,
+            },
+            issuers: Issuers::default(),
             metrics: Arc::new(|| "stayhook_up 1\n".to_owned()),
         };
+        change(&mut state);
         let router = router(state.clone(), Surface::All);
+        described::learn(&router).await;
         let (owner, producer) = (String::new(), String::new());
-        let mut house =
-            Self { engine, store, clock, receiver, owner, producer, state, router, dice, directory };
+        let mut house = Self {
+            engine,
+            store,
+            clock,
+            receiver,
+            owner,
+            producer,
+            state,
+            router,
+            surface: Surface::All,
+            dice,
+            directory,
+        };
         house.owner = house.token("pms", "webhooks.write bookings.read", Some(&[101, 102])).await;
         house.producer = house.token("bookings", "events.write", None).await;
         house
@@ -77,6 +103,7 @@ impl House {
     /// Another surface of the same house.
     pub(crate) fn surface(&mut self, surface: Surface) {
         self.router = router(self.state.clone(), surface);
+        self.surface = surface;
     }
 
     /// Takes tables away from under the running process.
@@ -140,14 +167,19 @@ impl House {
         Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"))
     }
 
-    /// Sends a request. Whatever comes back bears an id and stays out of caches.
+    /// Sends a request. Whatever comes back bears an id, stays out of caches, and is described.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
         assert!(!answer.header("x-request-id").is_empty());
         assert_eq!(answer.header("cache-control"), "no-store");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        if self.surface == Surface::All {
+            described::check(&method, uri.path(), &answer);
+        }
         answer
     }
 
@@ -257,6 +289,7 @@ fn config() -> EngineConfig {
         url_rules: UrlRules::default(),
         webhooks_per_property: 3,
         allow_list: AllowList::default(),
+        roles: stayhook_engine::Roles::ALL,
     }
 }
 

@@ -6,10 +6,17 @@
 mod access;
 mod batch;
 mod deliveries;
+mod described;
 mod events;
 mod house;
+mod introspection;
+mod issuer;
+mod jwt;
 mod listing;
+mod openapi;
 mod operations;
 mod protocol;
+mod rates;
 mod registry;
 mod validation;
+mod versions;

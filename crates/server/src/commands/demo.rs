@@ -1,8 +1,6 @@
 //! `stayhook demo`
 
-use std::path::PathBuf;
-
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::demo::{Manners, Screen, play};
 use crate::outcome::{Answer, Outcome, Trouble, complain};
 
@@ -12,7 +10,8 @@ use crate::outcome::{Answer, Outcome, Trouble, complain};
 /// only if every event that should arrive did, with a good signature; else 1.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Database to use instead of a temporary one: sqlite://PATH of a file that does not exist yet
+    /// Database to use instead of a temporary one: sqlite://PATH of a file that does not exist yet,
+    /// or postgres://… of an empty database
     #[arg(long, value_name = "URL")]
     database: Option<String>,
 }
@@ -30,9 +29,9 @@ pub(crate) async fn run(args: Args) -> Outcome {
     }
 }
 
-/// The file of a database's URL.
-fn database(url: String) -> Result<PathBuf, Trouble> {
-    Ok(Config::with_database(url)?.database.path)
+/// The database of that URL.
+fn database(url: String) -> Result<Database, Trouble> {
+    Ok(Config::with_database(url)?)
 }
 
 /// What users ask of every program that draws on their terminal.

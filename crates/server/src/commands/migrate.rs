@@ -11,9 +11,9 @@ pub(crate) struct Args {
     config: ConfigArgs,
 }
 
-pub(crate) fn run(args: &Args) -> Outcome {
+pub(crate) async fn run(args: Args) -> Outcome {
     let config = args.config.load(Vec::new())?;
-    database::open(&config, database::Use::Beside)?;
-    say(&format!("{} is up to date", config.database.path.display()));
+    database::open(&config, database::Use::Beside).await?;
+    say(&format!("{} is up to date", config.database));
     Ok(Answer::Yes)
 }

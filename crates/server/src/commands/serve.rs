@@ -43,7 +43,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
     if args.dev {
         dev::make_directory()?;
     }
-    let store: Arc<dyn Store> = Arc::new(database::open(&config, Use::Server)?);
+    let store: Arc<dyn Store> = database::open(&config, Use::Server).await?;
     let node = Node::start(&config, sockets, Arc::clone(&store), telemetry::metrics()?).await?;
     announce(&config, &node);
     if args.dev {
@@ -87,11 +87,6 @@ fn announce(config: &Config, node: &Node) {
     say(&format!("listening on http://{}", node.address()));
     if let Some(address) = node.admin_address() {
         say(&format!("admin listening on http://{address}"));
-    }
-    if config.names_token_issuers() {
-        tracing::warn!(
-            "auth.* is set, but tokens of other issuers are not accepted yet: use `stayhook token create`"
-        );
     }
     if !config.egress.addresses().allow.is_empty() {
         tracing::warn!("egress.allow is set: webhooks may reach addresses that are not public");

@@ -78,8 +78,8 @@ async fn create(args: CreateArgs) -> Outcome {
     let name = named("--name", &args.name)?;
     let client = args.client.as_deref().map_or(Ok(name), |client| named("--client", client))?;
     let scopes = args.scopes.iter().map(|scope| known_scope(scope)).collect::<Result<Vec<_>, _>>()?;
-    let store = database::open(&args.config.load(Vec::new())?, Use::Beside)?;
-    let token = make(&store, args.name, client, scopes, args.properties.0).await?;
+    let store = database::open(&args.config.load(Vec::new())?, Use::Beside).await?;
+    let token = make(store.as_ref(), args.name, client, scopes, args.properties.0).await?;
     say(&token);
     Ok(Answer::Yes)
 }
@@ -99,7 +99,7 @@ pub(crate) async fn make(
 }
 
 async fn list(args: ListArgs) -> Outcome {
-    let store = database::open(&args.config.load(Vec::new())?, Use::Beside)?;
+    let store = database::open(&args.config.load(Vec::new())?, Use::Beside).await?;
     let tokens = store.tokens().await.map_err(|error| database::trouble(&error))?;
     let mut rows =
         vec![["ID", "NAME", "CLIENT", "SCOPES", "PROPERTIES", "CREATED", "REVOKED"].map(str::to_owned)];
@@ -111,7 +111,7 @@ async fn list(args: ListArgs) -> Outcome {
 }
 
 async fn revoke(args: RevokeArgs) -> Outcome {
-    let store = database::open(&args.config.load(Vec::new())?, Use::Beside)?;
+    let store = database::open(&args.config.load(Vec::new())?, Use::Beside).await?;
     let revoked =
         store.revoke_token(args.id, clock::now()).await.map_err(|error| database::trouble(&error))?;
     if revoked {

@@ -57,6 +57,12 @@ pub(super) const KEYS: &[Key] = &[
         put(&mut c.limits.webhooks_per_property, read::whole(g, 1..=1_000))
     }),
     key("limits.event_bytes", |c, g| put(&mut c.limits.event_bytes, read::size(g, 64..=16 * MIB))),
+    key("limits.requests_per_second", |c, g| {
+        put(&mut c.limits.requests_per_second, read::whole(g, 1..=1_000_000))
+    }),
+    key("limits.events_per_second", |c, g| {
+        set(&mut c.limits.events_per_second, read::whole(g, 1..=10_000_000))
+    }),
     key("auth.jwks_url", |c, g| set(&mut c.auth.jwks_url, read::operator_url(g))),
     key("auth.jwks_file", |c, g| set(&mut c.auth.jwks_file, read::path(g))),
     key("auth.issuer", |c, g| {
@@ -131,15 +137,18 @@ fn schema(value: &toml::Value) -> Result<Json, String> {
 fn database(given: &Given) -> Result<Database, String> {
     let url = read::text(given, "the URL of a database, such as sqlite://stayhook.db")?;
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Err("PostgreSQL comes with a later version: use sqlite://PATH for now".to_owned());
+        return match url::Url::parse(&url) {
+            Ok(_) => Ok(Database::Postgres(url)),
+            Err(error) => Err(format!("is no URL of a PostgreSQL database: {error}")),
+        };
     }
     match url.strip_prefix("sqlite://") {
         Some(path) if path.contains(['?', '#']) => Err("sqlite://PATH takes no parameters".to_owned()),
         Some(path) if path.is_empty() || path.ends_with('/') || path.contains(":memory:") => {
             Err("expected the path of a file behind sqlite://, such as sqlite://stayhook.db".to_owned())
         }
-        Some(path) => Ok(Database { path: path.into() }),
-        None => Err("expected sqlite://PATH, such as sqlite://stayhook.db".to_owned()),
+        Some(path) => Ok(Database::Sqlite(path.into())),
+        None => Err("expected sqlite://PATH or postgres://…, such as sqlite://stayhook.db".to_owned()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::{ConfigError, Origin};
 use super::keys::{self, EVENT_TYPES, KEYS, PROFILES};
 use super::sources::{Setting, document, environment, pair, variables};
-use super::{Config, rules};
+use super::{Config, Database, rules};
 
 const DEFAULT_FILE: &str = "stayhook.toml";
 
@@ -17,7 +17,7 @@ pub(crate) struct ConfigArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Database, instead of database.url: sqlite://PATH
+    /// Database, instead of database.url: sqlite://PATH or postgres://…
     #[arg(long, value_name = "URL")]
     database: Option<String>,
 
@@ -68,8 +68,10 @@ impl ConfigArgs {
 impl Config {
     /// The defaults, but for the database that the flag `--database` names: neither file nor
     /// environment is read.
-    pub(crate) fn with_database(url: String) -> Result<Self, ConfigError> {
-        assemble(&[from_flag(Flag { name: "--database", key: "database.url", value: url })?])
+    pub(crate) fn with_database(url: String) -> Result<Database, ConfigError> {
+        let mut config = Self::default();
+        apply(&mut config, &from_flag(Flag { name: "--database", key: "database.url", value: url })?)?;
+        Ok(config.database)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What concerns several settings at once.
 
-use super::{Config, Role};
+use super::{Config, Database, Role};
 
 /// A rule that is broken: the key to change, and what to do about it.
 type Broken = (&'static str, String);
@@ -9,6 +9,7 @@ type Broken = (&'static str, String);
 pub(super) fn check(config: &Config) -> Result<(), Broken> {
     retries(config)?;
     roles(config)?;
+    key(config)?;
     tokens(config)
 }
 
@@ -26,7 +27,7 @@ fn retries(config: &Config) -> Result<(), Broken> {
 fn roles(config: &Config) -> Result<(), Broken> {
     let missing: Vec<&str> =
         Role::ALL.into_iter().filter(|role| !config.server.roles.contains(role)).map(Role::as_str).collect();
-    if missing.is_empty() {
+    if missing.is_empty() || matches!(config.database, Database::Postgres(_)) {
         return Ok(());
     }
     let missing = missing.join(" and ");
@@ -36,10 +37,26 @@ fn roles(config: &Config) -> Result<(), Broken> {
     ))
 }
 
+/// Nodes share one key: there is no file beside the database that all of them could read.
+fn key(config: &Config) -> Result<(), Broken> {
+    if config.secrets.key.is_none() && matches!(config.database, Database::Postgres(_)) {
+        let what = "is missing: on PostgreSQL every node needs the same one; `openssl rand -base64 32` makes one";
+        return Err(("secrets.key", what.to_owned()));
+    }
+    Ok(())
+}
+
 fn tokens(config: &Config) -> Result<(), Broken> {
     let auth = &config.auth;
     if auth.jwks_url.is_some() && auth.jwks_file.is_some() {
         return Err(("auth.jwks_file", "stands beside auth.jwks_url: leave one of them out".to_owned()));
+    }
+    if auth.jwks_url.is_some() || auth.jwks_file.is_some() {
+        let rules = [("auth.issuer", &auth.issuer), ("auth.audience", &auth.audience)];
+        if let Some((missing, _)) = rules.into_iter().find(|(_, given)| given.is_none()) {
+            let what = "is missing: JWTs are judged by auth.issuer and auth.audience, which both must be set";
+            return Err((missing, what.to_owned()));
+        }
     }
     let parts = [
         ("auth.introspection_url", auth.introspection_url.is_some()),

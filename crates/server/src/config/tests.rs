@@ -33,7 +33,9 @@ fn nothing_written_means_the_documented_defaults() {
     );
     assert_eq!(config.retry, Backoff::default());
     assert_eq!(config.retention.keep, Span::days(30));
-    assert_eq!(config.limits, Limits { webhooks_per_property: 3, event_bytes: 262_144 });
+    assert_eq!(config.limits.webhooks_per_property, 3);
+    assert_eq!(config.limits.event_bytes, 262_144);
+    assert_eq!((config.limits.requests_per_second, config.limits.events_per_second), (1_000, None));
     assert!(config.egress.rules.require_https && config.entitlements.default);
 }
 
@@ -51,7 +53,7 @@ fn files_set_every_kind_of_value() {
         "#,
     )
     .unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(config.database.path, PathBuf::from("/var/lib/stayhook/stayhook.db"));
+    assert_eq!(config.database, Database::Sqlite(PathBuf::from("/var/lib/stayhook/stayhook.db")));
     assert_eq!((config.retry.factor, config.retry.jitter), (Ratio(1_500), Ratio(0)));
     assert_eq!(config.egress.addresses().allow.len(), 2);
     assert_eq!(config.egress.rules.ports, [443, 8443]);
@@ -167,7 +169,11 @@ fn every_wrong_value_is_named_with_what_is_expected() {
         ("limits.event_bytes", r#""256KB""#, "units B, KiB, MiB"),
         ("limits.event_bytes", r#""1GiB""#, "units B, KiB, MiB"),
         ("limits.event_bytes", r#""64MiB""#, "from 64B to 16MiB"),
+        ("limits.requests_per_second", "0", "from 1 to 1000000"),
+        ("limits.events_per_second", r#""none""#, "whole number"),
         ("auth.jwks_url", r#""ftp://x/""#, "absolute URL"),
+        ("auth.jwks_url", r#""https://auth.example.com/jwks""#, "auth.issuer: is missing"),
+        ("auth.jwks_file", r#""/etc/jwks.json""#, "auth.issuer: is missing"),
         ("auth.introspection_url", r#""https://auth.example.com/introspect""#, "is missing"),
         ("secrets.key", r#""c2hvcnQ=""#, "32 random bytes"),
         ("entitlements.default", "1", "true or false"),

@@ -35,8 +35,11 @@ pub(crate) struct Logged {
     #[serde(skip)]
     pub(crate) part: usize,
     pub(crate) id: String,
+    pub(crate) webhook_id: i64,
     pub(crate) event_id: String,
     pub(crate) status: String,
+    pub(crate) attempt_count: usize,
+    /// Where it was read with them.
     #[serde(default)]
     pub(crate) attempts: Vec<LoggedAttempt>,
 }
@@ -139,23 +142,28 @@ impl Api {
         Ok(Ok(results.collect()))
     }
 
-    /// The whole delivery log of a webhook, each delivery with its attempts:
-    /// `GET /public/v1/webhooks/{id}/deliveries` and `…/deliveries/{deliveryId}`.
+    /// The delivery log of a webhook, without the attempts:
+    /// `GET /public/v1/webhooks/{id}/deliveries`
     pub(crate) async fn log(&self, part: usize, webhook: i64) -> Result<Vec<Logged>, Trouble> {
-        let path = format!("/public/v1/webhooks/{webhook}/deliveries");
         let mut log = Vec::new();
         let mut cursor = String::new();
         loop {
-            let page: Page<Logged> = self.get(&format!("{path}?limit=200{cursor}")).await?;
-            for row in page.data {
-                let whole: Logged = self.get(&format!("{path}/{}", row.id)).await?;
-                log.push(Logged { part, ..whole });
-            }
+            let path = format!("/public/v1/webhooks/{webhook}/deliveries?limit=200{cursor}");
+            let page: Page<Logged> = self.get(&path).await?;
+            log.extend(page.data.into_iter().map(|logged| Logged { part, ..logged }));
             match page.next_cursor {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => return Ok(log),
             }
         }
+    }
+
+    /// A delivery of the log with its attempts:
+    /// `GET /public/v1/webhooks/{id}/deliveries/{deliveryId}`
+    pub(crate) async fn with_attempts(&self, logged: &Logged) -> Result<Logged, Trouble> {
+        let Logged { part, id, webhook_id, .. } = logged;
+        let whole: Logged = self.get(&format!("/public/v1/webhooks/{webhook_id}/deliveries/{id}")).await?;
+        Ok(Logged { part: *part, ..whole })
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {

@@ -1,26 +1,28 @@
 //! A whole node for the demo, the same as `serve` runs: database, engine and API.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stayhook_api::ScopeName;
 use stayhook_core::{AddressRules, ClientId, PropertyId, Span, UrlRules};
 use stayhook_store::{PropertyScope, Store};
 use tempfile::TempDir;
+use zeroize::Zeroizing;
 
 use super::api::Api;
 use super::cast::CAST;
 use super::scale::{ATTEMPT_TIMEOUT, backoff, scaled};
 use crate::client::Client;
 use crate::commands::token;
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::database::{self, Use};
 use crate::node::{Node, Sockets};
 use crate::outcome::Trouble;
 
 /// Every loopback address of IPv4, where the receivers are.
 const LOOPBACK: &str = "127.0.0.0/8";
+/// 32 bytes in base64.
+const DEMO_KEY: &str = "c3RheWhvb2sgZGVtbyBrZXk6IG5vdGhpbmcgc2VjcmU=";
 
 /// A running node and the callers that it knows.
 pub(crate) struct House {
@@ -28,20 +30,21 @@ pub(crate) struct House {
     pub(crate) api: Api,
     /// Where the API answers.
     pub(crate) address: SocketAddr,
-    /// The database file.
-    pub(crate) database: PathBuf,
+    /// The database.
+    pub(crate) database: Database,
     node: Node,
     /// Removed with everything in it when dropped; `None` where the user named a database.
     temporary: Option<TempDir>,
 }
 
 impl House {
-    /// Starts a node on a database of its own: the file that the user names, or a temporary one.
-    pub(crate) async fn open(database: Option<PathBuf>) -> Result<Self, Trouble> {
+    /// Starts a node on a database of its own: the one that the user names, or a temporary one.
+    pub(crate) async fn open(database: Option<Database>) -> Result<Self, Trouble> {
         let (database, temporary) = place(database)?;
         let config = config(&database)?;
         let sockets = Sockets::bind(&config).await?;
-        let store: Arc<dyn Store> = Arc::new(database::open(&config, Use::Server)?);
+        let store = database::open(&config, Use::Server).await?;
+        check_empty(store.as_ref()).await?;
         let partners = mint(store.as_ref(), "partners", &[ScopeName::WebhooksWrite, ScopeName::BookingsRead]);
         let partners = partners.await?;
         let platform = mint(store.as_ref(), "platform", &[ScopeName::EventsWrite]).await?;
@@ -70,30 +73,43 @@ impl House {
     }
 }
 
-/// The database file, and the directory to remove afterwards.
-fn place(database: Option<PathBuf>) -> Result<(PathBuf, Option<TempDir>), Trouble> {
+/// The database, and the directory to remove afterwards.
+fn place(database: Option<Database>) -> Result<(Database, Option<TempDir>), Trouble> {
     match database {
-        Some(path) if path.exists() => Err(Trouble::new(format!(
+        Some(Database::Sqlite(path)) if path.exists() => Err(Trouble::new(format!(
             "--database: {} exists already: the demo wants a new database of its own, name another file",
             path.display()
         ))),
-        Some(path) => Ok((path, None)),
+        Some(database) => Ok((database, None)),
         None => {
             let directory = tempfile::Builder::new().prefix("stayhook-demo-").tempdir().map_err(|error| {
                 let parent = std::env::temp_dir();
                 Trouble::new(format!("no temporary directory can be made in {}: {error}", parent.display()))
             })?;
-            Ok((directory.path().join("stayhook.db"), Some(directory)))
+            Ok((Database::Sqlite(directory.path().join("stayhook.db")), Some(directory)))
         }
     }
 }
 
+/// The demo counts what it finds: webhooks of others would spoil the tally.
+async fn check_empty(store: &dyn Store) -> Result<(), Trouble> {
+    let webhooks = store.registry().await.map_err(|error| database::trouble(&error))?;
+    if webhooks.is_empty() {
+        return Ok(());
+    }
+    Err(Trouble::new("--database: there are webhooks in it already: the demo wants an empty database"))
+}
+
 /// The documented defaults, but with time to scale and the loopback address as if it were public.
-fn config(database: &Path) -> Result<Config, Trouble> {
+fn config(database: &Database) -> Result<Config, Trouble> {
     let loopback = LOOPBACK.parse().map_err(|error| Trouble::new(format!("{LOOPBACK}: {error}")))?;
     let mut config = Config::default();
     config.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    config.database.path = database.to_owned();
+    config.database = database.clone();
+    if let Database::Postgres(_) = database {
+        // Nodes on PostgreSQL share a key; the demo's secrets are worth nothing.
+        config.secrets.key = Some(Zeroizing::new(DEMO_KEY.to_owned()));
+    }
     config.delivery.timeout = ATTEMPT_TIMEOUT;
     config.retry = backoff();
     config.disable.after = scaled(Span::hours(72));

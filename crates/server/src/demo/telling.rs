@@ -35,7 +35,7 @@ pub(super) fn opening(screen: &mut Screen) {
 pub(super) fn house(screen: &mut Screen, house: &House, receivers: &Receivers) {
     heading(screen, 1, "Start");
     let kept = if house.is_temporary() { "removed at the end" } else { "kept" };
-    item(screen, "database", &format!("{} ({kept})", house.database.display()));
+    item(screen, "database", &format!("{} ({kept})", house.database));
     item(screen, "API", &format!("http://{}", house.address));
     item(screen, "receivers", &receivers.url(""));
     item(screen, "tokens", "partners: webhooks.write, bookings.read; platform: events.write");

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use stayhook_core::{FaultClass, State, WebhookId};
+use stayhook_core::{End, FaultClass, Reason, State, WebhookId};
 
 use super::fixtures::*;
-use crate::Fate;
+use crate::{Fate, Step};
 
 pub async fn a_lease_keeps_others_away(store: Any) {
     let id = webhook(&store).await;
@@ -30,9 +30,17 @@ pub async fn a_lease_that_ran_out_closes_the_fence(store: Any) {
     assert_eq!(fault.class, FaultClass::Interrupted);
     assert!(fault.words.contains("may have been sent"), "{fault}");
 
-    let late = conclude(&store, vec![claimed(id, event, 0, accepted(at(50_000)))], at(50_000)).await;
-    assert_eq!(late.fates, [Fate::Stale]);
-    assert_eq!(state(&store, id, event).await, State::Delivering);
+    let late_steps = [
+        accepted(at(50_000)),
+        failed(at(50_000)),
+        Step::Ended(End::Cancelled(Reason::NotEntitled)),
+        Step::Spilled { due: at(50_000) },
+    ];
+    for step in late_steps {
+        let late = conclude(&store, vec![claimed(id, event, 0, step)], at(50_000)).await;
+        assert_eq!(late.fates, [Fate::Stale]);
+        assert_eq!(state(&store, id, event).await, State::Delivering);
+    }
     let mut in_time = claimed(id, event, 1, accepted(at(60_000)));
     in_time.progress.steps = 0;
     conclude(&store, vec![in_time], at(60_000)).await;

@@ -42,6 +42,22 @@ pub async fn a_second_conclusion_writes_nothing(store: Any) {
     }
 }
 
+/// Also when the delivery waits again: whoever concludes it twice held it once.
+pub async fn a_second_conclusion_of_a_claim_writes_nothing(store: Any) {
+    let id = webhook(&store).await;
+    let event = event_id(0, 1);
+    wait(&store, id, event).await;
+    claim(&store, at(0)).await;
+    let failure = || claimed(id, event, 0, failed(at(100)));
+    assert!(matches!(conclude(&store, vec![failure()], at(100)).await.fates[..], [Fate::Written(_)]));
+    let before = store.delivery(EVERYTHING, id, event).await.unwrap();
+    for late in [failure(), claimed(id, event, 1, failed(at(200))), claimed(id, event, 1, accepted(at(200)))]
+    {
+        assert_eq!(conclude(&store, vec![late], at(200)).await.fates, [Fate::Stale]);
+        assert_eq!(store.delivery(EVERYTHING, id, event).await.unwrap(), before);
+    }
+}
+
 pub async fn a_failure_waits_is_claimed_and_delivered(store: Any) {
     let id = webhook(&store).await;
     let event = event_id(0, 1);

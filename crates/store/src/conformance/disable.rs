@@ -169,3 +169,17 @@ pub async fn a_large_deletion_is_finished_by_the_sweeper(store: Any) {
         assert_eq!(target_state(&store, event_id(0, number)).await, cancelled(Reason::WebhookDeleted));
     }
 }
+
+pub async fn a_deleted_webhook_has_no_clock(store: Any) {
+    let id = webhook(&store).await;
+    for hour in [0, 11, 22, 33, 44, 55, 66] {
+        fail(&store, id, hours(hour)).await;
+    }
+    // In flight when the 72 hours are over; the retries of the failures come with it.
+    let now = at(hours(72) - 1);
+    claim(&store, now).await;
+    store.delete_webhook(EVERYTHING, id, now).await.unwrap();
+    let swept = sweep(&store, at(hours(72) + 1)).await;
+    assert!(swept.statuses.is_empty());
+    assert_eq!(swept.next, Some(now.after(LEASE)));
+}

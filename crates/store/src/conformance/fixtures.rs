@@ -94,7 +94,7 @@ pub(super) fn key(text: &str, content: u8) -> Option<IdempotencyClaim> {
 }
 
 pub(super) async fn accept(store: &Any, events: Vec<NewRow>) -> Receipt {
-    store.intake(Intake { events }).await.unwrap()
+    store.intake(Intake { events, ..Intake::default() }).await.unwrap()
 }
 
 /// Accepts one event that this node sends to the webhook at once.

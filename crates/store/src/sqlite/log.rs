@@ -157,7 +157,13 @@ fn matching(
     Ok(filter.state.as_ref().is_none_or(|state| state == line.state.as_str()).then_some(line))
 }
 
-pub(crate) fn line(webhook: WebhookId, event: EventId, head: Head, facts: &Facts, lane: &Lane) -> DeliveryLine {
+pub(crate) fn line(
+    webhook: WebhookId,
+    event: EventId,
+    head: Head,
+    facts: &Facts,
+    lane: &Lane,
+) -> DeliveryLine {
     let (state, completed_at) = facts.state(lane);
     let waits = state == State::Pending;
     DeliveryLine {

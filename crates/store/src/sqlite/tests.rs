@@ -89,7 +89,7 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
     for number in 0..100 {
         let row = event(number, 8_000);
         let id = row.id;
-        match store.intake(Intake { events: vec![row] }).await {
+        match store.intake(Intake { events: vec![row], ..Intake::default() }).await {
             Ok(_) => acknowledged.push(id),
             Err(StoreError::NotWritable(words)) => {
                 assert!(words.contains("full"), "{words}");
@@ -105,7 +105,7 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
     let (now, keep) = (UnixMs(1_790_000_000_000), Span::days(30));
     let sweep = Sweep { now, keep, prune: keep, disable: DisableRule::default(), batch: 1_000 };
     assert_eq!(store.sweep(sweep).await.unwrap().pruned, acknowledged.len() as u64);
-    store.intake(Intake { events: vec![event(200, 8_000)] }).await.unwrap();
+    store.intake(Intake { events: vec![event(200, 8_000)], ..Intake::default() }).await.unwrap();
 }
 
 /// Many share the transaction that fails: none of them may believe that it was written.
@@ -119,7 +119,7 @@ async fn a_full_disk_is_told_to_everybody_in_the_transaction() {
             tokio::spawn(async move {
                 let row = event(number, 4_000);
                 let id = row.id;
-                (id, store.intake(Intake { events: vec![row] }).await.is_ok())
+                (id, store.intake(Intake { events: vec![row], ..Intake::default() }).await.is_ok())
             })
         })
         .collect();

@@ -49,6 +49,8 @@ fn deliver(evidence: &mut Evidence, part: usize, event: &str, at: usize) {
     evidence.log.push(Logged {
         part,
         id: format!("dlv_{event}_{part}"),
+        webhook_id: 1,
+        attempt_count: answers.len(),
         event_id: event.to_owned(),
         status: if delivered { "delivered" } else { "pending" }.to_owned(),
         attempts: answers.into_iter().map(attempt).collect(),

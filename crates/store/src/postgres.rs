@@ -1,0 +1,303 @@
+//! The store in one PostgreSQL, for any number of nodes.
+//!
+//! What is shared is decided by the database: its clock says what is due, its rows say who
+//! holds what, and who has no row in `nodes` holds nothing. Whoever changes what waits for a
+//! webhook holds the lock of its lane; accepting events and concluding accepted attempts
+//! needs no lock and no update.
+
+mod background;
+mod change;
+mod claim;
+mod clock;
+mod closing;
+mod conclude;
+mod days;
+mod delivered;
+mod event;
+mod failure;
+mod inbox;
+mod intake;
+mod keys;
+mod lanes;
+mod line;
+mod log;
+mod migrate;
+mod open;
+mod registry;
+mod retention;
+mod rows;
+mod shared;
+mod sql;
+mod sweep;
+mod take_over;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod webhooks;
+mod writes;
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use stayhook_core::{EventId, UnixMs, Webhook, WebhookChange, WebhookId};
+use tokio::sync::mpsc;
+
+pub use self::clock::Timing;
+pub use self::inbox::enqueue_in;
+
+use self::background::Tasks;
+use self::clock::Shift;
+use self::failure::Failure;
+use self::shared::{Shared, transaction};
+use crate::sqlite::webhooks::open as open_secret;
+use crate::{
+    AttemptLine, ChangeError, ChangeTiming, Claim, Claimed, Collected, Conclude, Concluded, CreateError,
+    DeliveryFilter, DeliveryLine, EventLine, Intake, Keyring, NewToken, NewWebhook, Page, PageRequest,
+    Receipt, Registered, RegistryChanges, Scope, Signal, Store, StoreError, Sweep, Swept, TokenHash,
+    TokenLine, WebhookFilter,
+};
+
+/// How to open a database.
+pub struct PostgresOptions {
+    /// `postgres://user:password@host:port/database`
+    pub url: String,
+    /// What seals signing secrets.
+    pub keyring: Keyring,
+    /// Whether to bring the schema up to date where that is needed.
+    pub migrate: bool,
+    /// What people call this node; it need not be unique.
+    pub node: String,
+    /// Whose clock counts.
+    pub timing: Timing,
+}
+
+/// A [`Store`] in one PostgreSQL.
+pub struct PostgresStore {
+    shared: Arc<Shared>,
+    keyring: Keyring,
+    signals: Mutex<Option<mpsc::Receiver<Signal>>>,
+    _tasks: Option<Tasks>,
+}
+
+impl PostgresStore {
+    /// Opens the database and joins its nodes.
+    ///
+    /// # Errors
+    /// Says what is wrong with the database, its settings, its schema or the key.
+    pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
+        let connect = open::open(&options).await?;
+        let shared = Arc::new(Shared::start(connect.clone(), options.node, options.timing).await?);
+        let (tasks, signals) = match options.timing {
+            Timing::Database => Some(background::start(&shared, connect)).unzip(),
+            Timing::Caller => (None, None),
+        };
+        Ok(Self { shared, keyring: options.keyring, signals: Mutex::new(signals), _tasks: tasks })
+    }
+
+    fn opened(&self, stored: Vec<crate::sqlite::rows::StoredWebhook>) -> Result<Vec<Registered>, StoreError> {
+        stored.into_iter().map(|it| open_secret(&self.keyring, it)).collect()
+    }
+}
+
+/// A query, again where the connection turns out to be lost: after a restart of the database
+/// all in the pool are.
+macro_rules! query {
+    ($self:ident, |$conn:ident| $job:expr) => {
+        async {
+            let mut left = open::POOL;
+            loop {
+                let mut held = $self.shared.pooled().await?;
+                let result = line::bounded(async {
+                    let $conn = held.conn();
+                    $job.await
+                });
+                let result: Result<_, Failure> = result.await;
+                match held.done(result) {
+                    Err(failure) if failure.is_lost_connection() && left > 0 => left -= 1,
+                    other => break other,
+                }
+            }
+        }
+        .await
+    };
+}
+
+/// Several queries that see one snapshot.
+macro_rules! snapshot {
+    ($self:ident, |$conn:ident| $job:expr) => {
+        query!($self, |conn| async {
+            let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+            let mut tx = sqlx::Connection::begin_with(conn, begin).await?;
+            let $conn = &mut *tx;
+            let value = $job.await?;
+            tx.commit().await?;
+            Ok(value)
+        })
+    };
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn create_webhook(&self, new: NewWebhook) -> Result<Registered, CreateError> {
+        let created = transaction!(self.shared.pooled(), |conn| webhooks::create(conn, &self.keyring, &new));
+        created.map_err(StoreError::from)?
+    }
+
+    async fn webhook(&self, scope: &Scope, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+        let found = query!(self, |conn| webhooks::find(conn, scope, id))?;
+        Ok(found.map(|it| it.webhook))
+    }
+
+    async fn webhooks(
+        &self,
+        scope: &Scope,
+        filter: &WebhookFilter,
+        page: PageRequest<WebhookId>,
+    ) -> Result<Page<Webhook>, StoreError> {
+        Ok(query!(self, |conn| webhooks::page(conn, scope, filter, page))?)
+    }
+
+    async fn change_webhook(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        change: WebhookChange,
+        timing: ChangeTiming,
+    ) -> Result<Registered, ChangeError> {
+        let changed = transaction!(self.shared.pooled(), |conn| async {
+            let shift = Shift::read(conn, self.shared.timing, timing.at).await?;
+            change::change(conn, shift, scope, id, &change, timing).await
+        });
+        let stored = changed.map_err(StoreError::from)??;
+        Ok(open_secret(&self.keyring, stored)?)
+    }
+
+    async fn delete_webhook(&self, scope: &Scope, id: WebhookId, at: UnixMs) -> Result<bool, StoreError> {
+        Ok(transaction!(self.shared.pooled(), |conn| async {
+            let shift = Shift::read(conn, self.shared.timing, at).await?;
+            webhooks::delete(conn, shift, scope, id, at).await
+        })?)
+    }
+
+    async fn registry(&self) -> Result<Vec<Registered>, StoreError> {
+        self.opened(query!(self, |conn| registry::all(conn))?)
+    }
+
+    async fn registered(&self, ids: &[WebhookId]) -> Result<Vec<Registered>, StoreError> {
+        self.opened(query!(self, |conn| registry::these(conn, ids))?)
+    }
+
+    async fn registry_changes(&self, since: i64) -> Result<RegistryChanges, StoreError> {
+        Ok(query!(self, |conn| registry::changes(conn, since))?)
+    }
+
+    fn signals(&self) -> mpsc::Receiver<Signal> {
+        let signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner).take();
+        signals.unwrap_or_else(|| mpsc::channel(1).1)
+    }
+
+    async fn intake(&self, intake: Intake) -> Result<Receipt, StoreError> {
+        Ok(self.shared.intake(&intake).await?)
+    }
+
+    async fn collect(&self, limit: usize) -> Result<Vec<Collected>, StoreError> {
+        Ok(transaction!(self.shared.pooled(), |conn| inbox::collect(conn, limit))?)
+    }
+
+    async fn conclude(&self, batch: Conclude) -> Result<Concluded, StoreError> {
+        Ok(self.shared.conclude(&batch).await?)
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
+        let shared = &self.shared;
+        Ok(transaction!(shared.claim.hold(), |conn| claim::claim(
+            conn,
+            shared.node(),
+            shared.timing,
+            &claim
+        ))?)
+    }
+
+    async fn take_over(&self, now: UnixMs) -> Result<u64, StoreError> {
+        Ok(self.shared.take_over(now).await?)
+    }
+
+    async fn leave(&self) -> Result<(), StoreError> {
+        Ok(self.shared.leave().await?)
+    }
+
+    async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError> {
+        let (shared, sweep, timing) = (&self.shared, &sweep, self.shared.timing);
+        let statuses = transaction!(shared.upkeep.hold(), |conn| sweep::disable(conn, timing, sweep))?;
+        transaction!(shared.upkeep.hold(), |conn| sweep::close(conn, timing, sweep))?;
+        let expired = transaction!(shared.upkeep.hold(), |conn| sweep::expire(conn, sweep))?;
+        shared.pruned.fetch_max(sweep.now.before(sweep.prune).0, Ordering::Relaxed);
+        let pruned = self.prune(sweep).await?;
+        let next = transaction!(shared.upkeep.hold(), |conn| sweep::next(conn, timing, sweep))?;
+        Ok(Swept { statuses, expired, pruned, next })
+    }
+
+    async fn deliveries(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        filter: &DeliveryFilter,
+        page: PageRequest<EventId>,
+    ) -> Result<Option<Page<DeliveryLine>>, StoreError> {
+        Ok(snapshot!(self, |conn| log::page(conn, scope, id, filter, page))?)
+    }
+
+    async fn delivery(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        event: EventId,
+    ) -> Result<Option<(DeliveryLine, Vec<AttemptLine>)>, StoreError> {
+        Ok(snapshot!(self, |conn| log::delivery(conn, scope, id, event))?)
+    }
+
+    async fn event(&self, id: EventId) -> Result<Option<EventLine>, StoreError> {
+        Ok(snapshot!(self, |conn| event::event(conn, id))?)
+    }
+
+    async fn create_token(&self, new: NewToken) -> Result<TokenLine, StoreError> {
+        Ok(transaction!(self.shared.pooled(), |conn| tokens::create(conn, &new))?)
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenLine>, StoreError> {
+        Ok(query!(self, |conn| tokens::all(conn))?)
+    }
+
+    async fn token(&self, hash: &TokenHash) -> Result<Option<TokenLine>, StoreError> {
+        Ok(query!(self, |conn| tokens::find(conn, hash))?)
+    }
+
+    async fn revoke_token(&self, id: i64, at: UnixMs) -> Result<bool, StoreError> {
+        Ok(transaction!(self.shared.pooled(), |conn| tokens::revoke(conn, id, at))?)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        query!(self, |conn| async {
+            sqlx::query(sql::SET_META).bind("ping").bind(&b""[..]).execute(conn).await?;
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
+
+impl PostgresStore {
+    /// Events that are too old, whole days first.
+    async fn prune(&self, sweep: &Sweep) -> Result<u64, StoreError> {
+        let shared = &self.shared;
+        let days = transaction!(shared.upkeep.hold(), |conn| retention::prune_day(conn, sweep));
+        let days = match days {
+            // Somebody reads them; the next sweep tries again.
+            Err(failure) if failure.is_locked_out() => 0,
+            other => other?,
+        };
+        let rows = transaction!(shared.upkeep.hold(), |conn| retention::prune_rows(conn, sweep))?;
+        transaction!(shared.upkeep.hold(), |conn| registry::forget(conn))?;
+        Ok(days + rows)
+    }
+}

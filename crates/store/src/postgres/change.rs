@@ -1,0 +1,169 @@
+//! Changing a webhook, and what that means for deliveries that wait.
+
+use std::collections::HashSet;
+
+use sqlx::PgConnection;
+use stayhook_core::{
+    Description, Effects, EventPattern, Held, Reason, Status, Subscription, UnixMs, Webhook, WebhookChange,
+    WebhookId,
+};
+
+use super::clock::Shift;
+use super::closing::{self, CLOSED_AT_ONCE, cancel};
+use super::failure::Failure;
+use super::lanes::{Lanes, write_failing};
+use super::rows::{self, int};
+use super::{registry, sql, webhooks};
+use crate::sqlite::rows::{Name, StoredWebhook, list_text, status_columns_of};
+use crate::{ChangeError, ChangeTiming, Scope};
+
+/// Makes the change by the rules of [`Webhook::changed`], all or nothing.
+pub(super) async fn change(
+    conn: &mut PgConnection,
+    shift: Shift,
+    scope: &Scope,
+    id: WebhookId,
+    change: &WebhookChange,
+    timing: ChangeTiming,
+) -> Result<Result<StoredWebhook, ChangeError>, Failure> {
+    Lanes::lock(conn, shift, [id]).await?;
+    let Some(mut stored) = webhooks::find(conn, scope, id).await? else {
+        return Ok(Err(ChangeError::NotFound));
+    };
+    let (next, effects) = match stored.webhook.changed(change, timing.at) {
+        Ok(changed) => changed,
+        Err(refused) => return Ok(Err(refused.into())),
+    };
+    if !effects.changed {
+        return Ok(Ok(stored));
+    }
+    if next.url != stored.webhook.url {
+        stored.url_number += 1;
+        let url = sqlx::query(sql::INSERT_URL).bind(id.0).bind(int(stored.url_number)).bind(&next.url);
+        url.execute(&mut *conn).await?;
+    }
+    update(conn, &next, stored.url_number).await?;
+    switch(conn, shift, &stored.webhook, &next, timing.at).await?;
+    follow(conn, shift, &next, effects, timing).await?;
+    registry::bump(conn, id).await?;
+    stored.webhook = next;
+    Ok(Ok(stored))
+}
+
+async fn update(conn: &mut PgConnection, next: &Webhook, url_number: u32) -> Result<(), Failure> {
+    let (status, since, words) = status_columns_of(&next.status);
+    sqlx::query(sql::UPDATE_WEBHOOK)
+        .bind(next.id.0)
+        .bind(&next.url)
+        .bind(int(url_number))
+        .bind(next.description.as_ref().map(Description::as_str))
+        .bind(list_text(next.events.patterns().iter().map(EventPattern::as_str)))
+        .bind(status)
+        .bind(since)
+        .bind(words)
+        .bind(next.options.include_custom_parameters)
+        .bind(next.options.skip_own)
+        .bind(next.options.ordering.as_str())
+        .bind(&next.options.profile)
+        .bind(&next.options.shadow_profile)
+        .bind(next.version)
+        .bind(next.updated_at.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The lane as the status wants it: held while paused, open again once reactivated.
+async fn switch(
+    conn: &mut PgConnection,
+    shift: Shift,
+    before: &Webhook,
+    next: &Webhook,
+    at: UnixMs,
+) -> Result<(), Failure> {
+    if before.status == next.status {
+        return Ok(());
+    }
+    write_failing(conn, next.id, &next.status).await?;
+    let held = matches!(next.status, Status::Paused { .. });
+    sqlx::query(sql::SET_HELD).bind(next.id.0).bind(held).execute(&mut *conn).await?;
+    if matches!(before.status, Status::Disabled { .. }) {
+        closing::reopen(conn, shift, next.id, at).await?;
+    }
+    if !held {
+        // Other nodes may have room for what was held.
+        sqlx::query(sql::RING_DUE).execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// Deliveries that are leased stay with their holder: it looks at the webhook again before
+/// an attempt, and its conclusion is decided by the webhook's status.
+async fn follow(
+    conn: &mut PgConnection,
+    shift: Shift,
+    next: &Webhook,
+    effects: Effects,
+    timing: ChangeTiming,
+) -> Result<(), Failure> {
+    let id = next.id;
+    if effects.cancel_all {
+        closing::close(conn, shift, id, Reason::WebhookDisabled, timing.at, CLOSED_AT_ONCE).await?;
+        return Ok(());
+    }
+    if effects.drop_unsubscribed {
+        drop_unsubscribed(conn, id, &next.events, timing.at).await?;
+    }
+    if effects.pull_forward {
+        pull_forward(conn, id, shift.there(timing.retry_by)).await?;
+    }
+    match effects.release {
+        None | Some(Held::Deliver) => Ok(()),
+        Some(Held::Latest) => keep_latest(conn, id, timing.at).await,
+        Some(Held::Discard) => discard(conn, id, timing.at).await,
+    }
+}
+
+async fn pull_forward(conn: &mut PgConnection, id: WebhookId, due: i64) -> Result<(), Failure> {
+    let pulled = sqlx::query(sql::PULL_FORWARD).bind(id.0).bind(due).execute(&mut *conn).await?;
+    if pulled.rows_affected() > 0 {
+        sqlx::query(sql::LANES_DUE_BY).bind([id.0]).bind([due]).execute(conn).await?;
+    }
+    Ok(())
+}
+
+async fn drop_unsubscribed(
+    conn: &mut PgConnection,
+    id: WebhookId,
+    wanted: &Subscription,
+    at: UnixMs,
+) -> Result<(), Failure> {
+    let mut dropped = Vec::new();
+    for row in sqlx::query(sql::WAITING_KINDS).bind(id.0).fetch_all(&mut *conn).await? {
+        let event = rows::event_id(&row, 0)?;
+        if !wanted.matches(&rows::kind(&row, 1, &Name("events", event))?) {
+            dropped.push(event);
+        }
+    }
+    cancel(conn, id, dropped, Reason::Unsubscribed, at).await
+}
+
+/// Of each booking the newest stays; what belongs to no booking stays too.
+async fn keep_latest(conn: &mut PgConnection, id: WebhookId, at: UnixMs) -> Result<(), Failure> {
+    let mut seen = HashSet::new();
+    let mut superseded = Vec::new();
+    for row in sqlx::query(sql::WAITING).bind(id.0).fetch_all(&mut *conn).await? {
+        let event = rows::event_id(&row, 0)?;
+        let booking = rows::booking(&row, 1, &Name("pending", event))?;
+        if booking.is_some_and(|it| !seen.insert(it.key())) {
+            superseded.push(event);
+        }
+    }
+    cancel(conn, id, superseded, Reason::Superseded, at).await
+}
+
+async fn discard(conn: &mut PgConnection, id: WebhookId, at: UnixMs) -> Result<(), Failure> {
+    let waiting = sqlx::query(sql::WAITING).bind(id.0).fetch_all(&mut *conn).await?;
+    let waiting: Result<Vec<_>, Failure> = waiting.iter().map(|row| rows::event_id(row, 0)).collect();
+    cancel(conn, id, waiting?, Reason::Discarded, at).await
+}

@@ -1,0 +1,75 @@
+//! The schema and its versions.
+
+use sqlx::{Connection as _, PgConnection, Row as _};
+
+use super::failure::Failure;
+use super::sql;
+use crate::StoreError;
+
+/// The statements that lead from each version to the next.
+const STEPS: [&str; 1] = [include_str!("../../../../migrations/postgres/0001_init.sql")];
+
+/// The version that this program works with.
+const KNOWN: i64 = STEPS.len() as i64;
+
+/// Checks that the schema is one of ours, and brings it to the version that this program
+/// works with, if it may. Nodes that start at once wait for the first of them.
+pub(super) async fn migrate(conn: &mut PgConnection, may: bool) -> Result<(), Failure> {
+    let found = version(conn).await?;
+    if found > KNOWN {
+        return Err(StoreError::NewerSchema { found, known: KNOWN }.into());
+    }
+    if found == KNOWN {
+        return Ok(());
+    }
+    if !may {
+        return Err(StoreError::OlderSchema { found, needed: KNOWN }.into());
+    }
+    let mut tx = conn.begin().await?;
+    sqlx::query(sql::LOCK_SCHEMA).execute(&mut *tx).await?;
+    // Another node may have been faster.
+    let found = version(&mut tx).await?;
+    apply(&mut tx, found).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn apply(conn: &mut PgConnection, found: i64) -> Result<(), Failure> {
+    if !schema(conn).await?.exists {
+        sqlx::query(sql::CREATE_SCHEMA).execute(&mut *conn).await?;
+    }
+    for (step, number) in STEPS.iter().zip(1_i64..) {
+        if number > found {
+            sqlx::raw_sql(*step).execute(&mut *conn).await?;
+            sqlx::query(sql::APPEND_MIGRATION).bind(number).execute(&mut *conn).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The version of the schema: 0 where there is none.
+async fn version(conn: &mut PgConnection) -> Result<i64, Failure> {
+    let schema = schema(conn).await?;
+    if schema.migrated {
+        let newest = "SELECT coalesce(max(version), 0) FROM stayhook.migrations";
+        return Ok(sqlx::query_scalar(newest).fetch_one(conn).await?);
+    }
+    if schema.used {
+        let words = "its schema \"stayhook\" belongs to another program".to_owned();
+        return Err(StoreError::NotOurs(words).into());
+    }
+    Ok(0)
+}
+
+struct Schema {
+    exists: bool,
+    /// There is a list of our migrations.
+    migrated: bool,
+    /// There is something in it.
+    used: bool,
+}
+
+async fn schema(conn: &mut PgConnection) -> Result<Schema, Failure> {
+    let row = sqlx::query(sql::SCHEMA).fetch_one(conn).await?;
+    Ok(Schema { exists: row.try_get(0)?, migrated: row.try_get(1)?, used: row.try_get(2)? })
+}

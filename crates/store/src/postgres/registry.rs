@@ -1,0 +1,48 @@
+//! What other nodes change: webhooks, and how a node learns of it.
+
+use sqlx::{PgConnection, Row as _};
+use stayhook_core::WebhookId;
+
+use super::failure::Failure;
+use super::rows;
+use super::sql;
+use crate::RegistryChanges;
+use crate::sqlite::rows::StoredWebhook;
+
+/// Counts a change of this webhook, and tells every node of it once it is committed.
+pub(super) async fn bump(conn: &mut PgConnection, webhook: WebhookId) -> Result<(), Failure> {
+    sqlx::query(sql::BUMP).bind(webhook.0).execute(conn).await?;
+    Ok(())
+}
+
+/// Which webhooks changed since that generation.
+pub(super) async fn changes(conn: &mut PgConnection, since: i64) -> Result<RegistryChanges, Failure> {
+    let row = sqlx::query(sql::GENERATION).fetch_one(&mut *conn).await?;
+    let (generation, oldest): (i64, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+    if since >= generation {
+        return Ok(RegistryChanges { generation, changed: Some(Vec::new()) });
+    }
+    if since < 1 || oldest.is_none_or(|oldest| oldest > since + 1) {
+        return Ok(RegistryChanges { generation, changed: None });
+    }
+    let ids: Vec<i64> =
+        sqlx::query_scalar(sql::CHANGED_SINCE).bind(since).bind(generation).fetch_all(conn).await?;
+    Ok(RegistryChanges { generation, changed: Some(ids.into_iter().map(WebhookId).collect()) })
+}
+
+/// Forgets what changed so long ago that a node which missed it loads everything.
+pub(super) async fn forget(conn: &mut PgConnection) -> Result<(), Failure> {
+    sqlx::query(sql::FORGET_CHANGES).execute(conn).await?;
+    Ok(())
+}
+
+/// Every webhook.
+pub(super) async fn all(conn: &mut PgConnection) -> Result<Vec<StoredWebhook>, Failure> {
+    sqlx::query(sql::ALL_WEBHOOKS).fetch_all(conn).await?.iter().map(rows::webhook).collect()
+}
+
+/// Those of these webhooks that there are.
+pub(super) async fn these(conn: &mut PgConnection, ids: &[WebhookId]) -> Result<Vec<StoredWebhook>, Failure> {
+    let ids: Vec<i64> = ids.iter().map(|it| it.0).collect();
+    sqlx::query(sql::THESE_WEBHOOKS).bind(ids).fetch_all(conn).await?.iter().map(rows::webhook).collect()
+}

@@ -1,0 +1,463 @@
+//! Every statement of the PostgreSQL implementation, by subject. Tables are named with their
+//! schema, since a pooler in between may share sessions, so that no search path can be set.
+
+/// The columns that `rows::webhook` reads.
+macro_rules! webhook_columns {
+    () => {
+        "w.id, w.client, w.property_id, w.url, w.url_number, w.description, w.events, \
+         w.include_custom_parameters, w.skip_own, w.ordering, w.profile, w.shadow_profile, w.secret, \
+         w.created_at, w.updated_at, "
+    };
+}
+
+/// The columns that `rows::status` reads, and the version.
+macro_rules! status_columns {
+    () => {
+        "w.status, w.status_since, w.disabled_words, l.failing_since, l.failing_last, w.version"
+    };
+}
+
+/// Webhooks with the state of their lanes.
+macro_rules! select_webhook {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            webhook_columns!(),
+            status_columns!(),
+            " FROM stayhook.webhooks w JOIN stayhook.lanes l ON l.webhook_id = w.id ",
+            $rest
+        )
+    };
+}
+
+/// The columns of `attempts`, in the order in which everything here writes them.
+macro_rules! insert_attempts {
+    () => {
+        "INSERT INTO stayhook.attempts (webhook_id, event_id, n, at, duration_ms, url_number, status, fault,
+            fault_words, body, next_at, final, reason) "
+    };
+}
+
+/// Defines the statements, and the list of them by which a test prepares each.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$doc])* pub(super) const $name: &str = $sql;)*
+
+        #[cfg(test)]
+        pub(super) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+statements! {
+    // The database itself.
+    /// The server's version, and what would lose commits.
+    SETTINGS = "SELECT current_setting('server_version_num')::integer, current_setting('server_version'),
+        current_setting('synchronous_commit'), current_setting('fsync'), pg_is_in_recovery()";
+    SCHEMA = "SELECT to_regnamespace('stayhook') IS NOT NULL, to_regclass('stayhook.migrations') IS NOT NULL,
+        EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'stayhook')";
+    /// Waits for whoever else migrates or makes partitions; until the end of the transaction.
+    LOCK_SCHEMA = "SELECT pg_advisory_xact_lock(8387227006571995)";
+    CREATE_SCHEMA = "CREATE SCHEMA stayhook";
+    APPEND_MIGRATION = "INSERT INTO stayhook.migrations (version) VALUES ($1)";
+    CLOCK = "SELECT stayhook.clock()";
+    META = "SELECT value FROM stayhook.meta WHERE name = $1";
+    /// The first one stays.
+    ADD_META = "INSERT INTO stayhook.meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    SET_META = "INSERT INTO stayhook.meta (name, value) VALUES ($1, $2)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+    // Partitions.
+    DAYS = "SELECT day FROM stayhook.days";
+    ADD_DAYS = "SELECT stayhook.add_day(day) FROM unnest($1::integer[]) day";
+    DROP_DAY = "SELECT stayhook.drop_day($1)";
+    /// Dropping waits for readers, and writers wait for it: not for long.
+    BE_BRIEF = "SET LOCAL lock_timeout = '500ms'";
+
+    // Nodes.
+    REGISTER_NODE = "INSERT INTO stayhook.nodes (name, seen_at) VALUES ($1, stayhook.clock()) RETURNING id";
+    /// No row: others took this node for dead.
+    BEAT = "UPDATE stayhook.nodes SET seen_at = stayhook.clock() WHERE id = $1 RETURNING seen_at";
+    /// While this is held nobody declares the node dead. Only whoever concludes takes it, one
+    /// transaction at a time: shared, it would use up a multixact each.
+    BE_ALIVE = "SELECT id FROM stayhook.nodes WHERE id = $1 FOR KEY SHARE";
+    LEAVE = "DELETE FROM stayhook.nodes WHERE id = $1";
+    /// From here on they write nothing any more: everything that they held is an orphan.
+    BURY_NODES = "DELETE FROM stayhook.nodes WHERE id <> $1 AND seen_at < stayhook.clock() - $2";
+
+    // What other nodes changed.
+    /// Commits in order, since the row is locked to the end of the transaction.
+    BUMP = "WITH bumped AS (
+            UPDATE stayhook.registry SET generation = generation + 1 RETURNING generation
+        ), noted AS (
+            INSERT INTO stayhook.registry_changes (generation, webhook_id) SELECT generation, $1::bigint FROM bumped
+        )
+        SELECT generation FROM bumped, pg_notify('stayhook_registry', $1::bigint::text)";
+    /// And how far back the changes are known.
+    GENERATION = "SELECT generation, (SELECT min(generation) FROM stayhook.registry_changes)
+        FROM stayhook.registry";
+    CHANGED_SINCE = "SELECT DISTINCT webhook_id FROM stayhook.registry_changes
+        WHERE generation > $1 AND generation <= $2";
+    FORGET_CHANGES = "DELETE FROM stayhook.registry_changes
+        WHERE generation < (SELECT generation - 10000 FROM stayhook.registry)";
+    /// One bell for many: whoever does not get the lock knows that it is about to ring.
+    RING_DUE = "SELECT pg_notify('stayhook_due', '') WHERE pg_try_advisory_xact_lock(8387227006571996)";
+    /// The net under all notifications.
+    LOOK = "SELECT (SELECT generation FROM stayhook.registry),
+        EXISTS (SELECT FROM stayhook.lanes WHERE NOT held AND closing IS NULL AND due_at <= stayhook.clock()),
+        EXISTS (SELECT FROM stayhook.inbox WHERE taken_until IS NULL OR taken_until < stayhook.clock())";
+
+    // Webhooks.
+    /// So that the slots of a property are given one at a time.
+    LOCK_PROPERTY = "SELECT pg_advisory_xact_lock(hashint8extended($1, 8387227006571997))";
+    SLOTS = "SELECT slot FROM stayhook.webhooks WHERE property_id = $1 ORDER BY slot";
+    NEXT_WEBHOOK = "SELECT nextval('stayhook.webhooks_id_seq')";
+    INSERT_WEBHOOK = "INSERT INTO stayhook.webhooks (id, client, property_id, slot, url, url_number, description,
+            events, status, include_custom_parameters, skip_own, ordering, profile, shadow_profile, secret,
+            version, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, 1, $6, $7, 'active', $8, $9, $10, $11, $12, $13, 1, $14, $14)";
+    INSERT_URL = "INSERT INTO stayhook.webhook_urls (webhook_id, number, url) VALUES ($1, $2, $3)";
+    INSERT_LANE = "INSERT INTO stayhook.lanes (webhook_id, held) VALUES ($1, false)";
+    WEBHOOK = select_webhook!("WHERE w.id = $1");
+    WEBHOOKS = select_webhook!("WHERE w.id < $1 ORDER BY w.id DESC LIMIT $2");
+    WEBHOOKS_OF_CLIENT = select_webhook!("WHERE w.id < $1 AND w.client = $3 ORDER BY w.id DESC LIMIT $2");
+    WEBHOOKS_OF_PROPERTY =
+        select_webhook!("WHERE w.id < $1 AND w.property_id = $3 ORDER BY w.id DESC LIMIT $2");
+    ALL_WEBHOOKS = select_webhook!("ORDER BY w.id DESC");
+    THESE_WEBHOOKS = select_webhook!("WHERE w.id = ANY($1) ORDER BY w.id DESC");
+    OWNER = "SELECT client, property_id FROM stayhook.webhooks WHERE id = $1";
+    KNOWN_WEBHOOKS = "SELECT id FROM stayhook.webhooks WHERE id = ANY($1)";
+    UPDATE_WEBHOOK = "UPDATE stayhook.webhooks SET url = $2, url_number = $3, description = $4, events = $5,
+            status = $6, status_since = $7, disabled_words = $8, include_custom_parameters = $9,
+            skip_own = $10, ordering = $11, profile = $12, shadow_profile = $13, version = $14,
+            updated_at = $15
+        WHERE id = $1";
+    SET_STATUS = "UPDATE stayhook.webhooks SET status = $2, status_since = $3, disabled_words = $4,
+            version = $5, updated_at = $6
+        WHERE id = $1";
+    DELETE_WEBHOOK = "DELETE FROM stayhook.webhooks WHERE id = $1";
+    DELETE_URLS = "DELETE FROM stayhook.webhook_urls WHERE webhook_id = $1";
+
+    // Lanes.
+    /// In order of their ids, so that no two transactions wait for each other.
+    LOCK_LANES = "SELECT webhook_id FROM stayhook.lanes WHERE webhook_id = ANY($1)
+        ORDER BY webhook_id FOR UPDATE";
+    /// Read after the lock, so that they are seen as whoever held it before left them.
+    STANDINGS = concat!(
+        "SELECT ", status_columns!(), ", w.url_number, w.id
+        FROM stayhook.webhooks w JOIN stayhook.lanes l ON l.webhook_id = w.id WHERE w.id = ANY($1)"
+    );
+    LANES = "SELECT webhook_id, held, closing, closing_at FROM stayhook.lanes WHERE webhook_id = ANY($1)";
+    SET_FAILING = "UPDATE stayhook.lanes SET failing_since = $2, failing_last = $3 WHERE webhook_id = $1";
+    SET_HELD = "UPDATE stayhook.lanes SET held = $2 WHERE webhook_id = $1";
+    /// NULL is later than everything here.
+    LANES_DUE_BY = "UPDATE stayhook.lanes l SET due_at = least(l.due_at, i.due_at)
+        FROM unnest($1::bigint[], $2::bigint[]) i(webhook_id, due_at)
+        WHERE l.webhook_id = i.webhook_id AND (l.due_at IS NULL OR l.due_at > i.due_at)";
+    CLOSE_LANE = "UPDATE stayhook.lanes SET closing = $2, closing_at = $3, due_at = $4 WHERE webhook_id = $1";
+    OPEN_LANE = "UPDATE stayhook.lanes SET closing = NULL, closing_at = NULL,
+            due_at = (SELECT min(due_at) FROM stayhook.pending WHERE webhook_id = $1)
+        WHERE webhook_id = $1";
+    DELETE_LANE = "DELETE FROM stayhook.lanes WHERE webhook_id = $1";
+    /// Where a run of failures really began: with the first failure after the last success.
+    LAST_SUCCESS = "SELECT max(at + duration_ms) FROM stayhook.attempts
+        WHERE webhook_id = $1 AND final = 'delivered' AND at + duration_ms >= $2";
+    FAILURES_AFTER = "SELECT min(at + duration_ms), max(at + duration_ms) FROM stayhook.attempts
+        WHERE webhook_id = $1 AND fault IS NOT NULL AND fault <> 'interrupted' AND at + duration_ms > $2";
+
+    // What is written about deliveries.
+    /// Attempts, what ends in `pending`, and what waits there from now on.
+    SETTLE = concat!(
+        "WITH written AS (", insert_attempts!(), "
+            SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::integer[], $4::bigint[], $5::bigint[],
+                $6::integer[], $7::integer[], $8::text[], $9::text[], $10::bytea[], $11::bigint[], $12::text[],
+                $13::text[])
+            ON CONFLICT (webhook_id, event_id, n) DO NOTHING
+        ), forgotten AS (
+            DELETE FROM stayhook.pending p USING unnest($14::bigint[], $15::uuid[]) i(webhook_id, event_id)
+            WHERE p.webhook_id = i.webhook_id AND p.event_id = i.event_id
+        )
+        INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking)
+        SELECT * FROM unnest($16::bigint[], $17::uuid[], $18::bigint[], $19::integer[], $20::integer[], $21::text[])
+        ON CONFLICT (webhook_id, event_id) DO UPDATE SET due_at = excluded.due_at,
+            attempts = excluded.attempts, steps = excluded.steps, leased_by = NULL"
+    );
+    /// The fences: of a handoff, that this node still has it and the delivery went no further;
+    /// of a claim, that this node still leases it and it went no further.
+    OPEN = "SELECT CASE WHEN i.handoff IS NULL THEN EXISTS (
+                SELECT FROM stayhook.pending p WHERE p.webhook_id = i.webhook_id AND p.event_id = i.event_id
+                    AND p.attempts = i.attempts AND p.leased_by = $5)
+            ELSE EXISTS (SELECT FROM stayhook.handoffs h WHERE h.id = i.handoff AND h.node_id = $5)
+                AND NOT EXISTS (SELECT FROM stayhook.pending p
+                    WHERE p.webhook_id = i.webhook_id AND p.event_id = i.event_id)
+                AND NOT EXISTS (SELECT FROM stayhook.attempts a
+                    WHERE a.webhook_id = i.webhook_id AND a.event_id = i.event_id AND a.n > i.attempts)
+            END
+        FROM unnest($1::bigint[], $2::uuid[], $3::integer[], $4::bigint[])
+            WITH ORDINALITY i(webhook_id, event_id, attempts, handoff, place)
+        ORDER BY i.place";
+    /// The happy path, whole: accepted attempts under the same fences, finished handoffs, and
+    /// runs of failures that end by a success. Returns the places of what was written, and the
+    /// version of a webhook whose run of failures ended.
+    DELIVERED = concat!(
+        "WITH me AS MATERIALIZED (
+            SELECT id FROM stayhook.nodes WHERE id = $1 FOR KEY SHARE
+        ), input AS MATERIALIZED (
+            SELECT * FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::bigint[],
+                $7::bigint[], $8::integer[], $9::integer[], $10::bytea[])
+                WITH ORDINALITY i(webhook_id, event_id, attempts, handoff, at, duration_ms, url_number, status, body, place)
+        ), mine AS MATERIALIZED (
+            SELECT h.id FROM stayhook.handoffs h JOIN me ON me.id = h.node_id WHERE h.id = ANY($11)
+        ), claimed AS (
+            DELETE FROM stayhook.pending p USING input i, me
+            WHERE i.handoff IS NULL AND p.webhook_id = i.webhook_id AND p.event_id = i.event_id
+                AND p.attempts = i.attempts AND p.leased_by = me.id
+            RETURNING i.place
+        ), open AS (
+            SELECT * FROM input i WHERE i.handoff IN (SELECT id FROM mine) AND NOT EXISTS (
+                SELECT FROM stayhook.pending p WHERE p.webhook_id = i.webhook_id AND p.event_id = i.event_id)
+            UNION ALL SELECT i.* FROM input i JOIN claimed USING (place)
+        ), written AS (", insert_attempts!(), "
+            SELECT webhook_id, event_id, attempts + 1, at, duration_ms, url_number, status, NULL, NULL, body, NULL,
+                'delivered', NULL
+            FROM open
+            ON CONFLICT (webhook_id, event_id, n) DO NOTHING
+            RETURNING webhook_id, event_id
+        ), finished AS (
+            DELETE FROM stayhook.handoffs h USING me WHERE h.id = ANY($12) AND h.node_id = me.id
+        ), cleared AS (
+            UPDATE stayhook.lanes SET failing_since = NULL, failing_last = NULL
+            WHERE failing_since IS NOT NULL AND webhook_id IN (SELECT webhook_id FROM written)
+            RETURNING webhook_id
+        )
+        SELECT i.place, (SELECT w.version FROM stayhook.webhooks w JOIN cleared c ON c.webhook_id = w.id
+            WHERE w.id = i.webhook_id)
+        FROM written r JOIN input i USING (webhook_id, event_id)"
+    );
+    FINISH_HANDOFFS = "DELETE FROM stayhook.handoffs WHERE id = ANY($1) AND node_id = $2";
+
+    // Cancelling what waits.
+    /// What nobody holds, leases that ran out included.
+    CLOSE = concat!(
+        "WITH closed AS (
+            DELETE FROM stayhook.pending p USING (
+                SELECT webhook_id, event_id FROM stayhook.pending
+                WHERE webhook_id = $1 AND (leased_by IS NULL OR due_at <= $2) LIMIT $3
+            ) i
+            WHERE p.webhook_id = i.webhook_id AND p.event_id = i.event_id
+            RETURNING p.event_id, p.attempts
+        ), written AS (", insert_attempts!(), "
+            SELECT $1, event_id, attempts + 1, $4, 0, NULL, NULL, NULL, NULL, NULL, NULL, 'cancelled', $5
+            FROM closed ON CONFLICT (webhook_id, event_id, n) DO NOTHING
+        )
+        SELECT count(*) FROM closed"
+    );
+    /// The first of what is left, and whether somebody holds it all.
+    LEFT = "SELECT min(due_at), bool_and(leased_by IS NOT NULL AND due_at > $2)
+        FROM stayhook.pending WHERE webhook_id = $1";
+    CANCEL = concat!(
+        "WITH closed AS (
+            DELETE FROM stayhook.pending
+            WHERE webhook_id = $1 AND event_id = ANY($2) AND leased_by IS NULL
+            RETURNING event_id, attempts
+        )", insert_attempts!(), "
+        SELECT $1, event_id, attempts + 1, $3, 0, NULL, NULL, NULL, NULL, NULL, NULL, 'cancelled', $4
+        FROM closed ON CONFLICT (webhook_id, event_id, n) DO NOTHING"
+    );
+    WAITING = "SELECT event_id, booking FROM stayhook.pending
+        WHERE webhook_id = $1 AND leased_by IS NULL ORDER BY event_id DESC";
+    WAITING_KINDS = "SELECT p.event_id, e.kind
+        FROM stayhook.pending p JOIN stayhook.events e ON e.id = p.event_id
+        WHERE p.webhook_id = $1 AND p.leased_by IS NULL";
+    PULL_FORWARD = "UPDATE stayhook.pending SET due_at = $2
+        WHERE webhook_id = $1 AND leased_by IS NULL AND due_at > $2";
+
+    // Intake.
+    CLAIM_KEYS = "INSERT INTO stayhook.idempotency (client, key, event_id, content)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bytea[])
+        ON CONFLICT (client, key) DO NOTHING RETURNING event_id";
+    KEY_HOLDERS = "SELECT i.client, i.key, i.event_id, i.content, e.targets
+        FROM unnest($1::text[], $2::text[]) k(client, key)
+        JOIN stayhook.idempotency i ON i.client = k.client AND i.key = k.key
+        LEFT JOIN stayhook.events e ON e.id = i.event_id";
+    /// A group commit, whole. Nothing is written unless this node is alive ($1) and knows the
+    /// webhooks as they are ($2; 0: not asked). What is to wait for a webhook that was switched
+    /// off meanwhile ends at once. Due times are the callers', moved by $3, or where that is
+    /// NULL so that $4 is now.
+    INTAKE = concat!(
+        "WITH me AS MATERIALIZED (
+            SELECT id FROM stayhook.nodes WHERE id = $1
+        ), known AS MATERIALIZED (
+            SELECT generation FROM stayhook.registry WHERE $2::bigint = 0 OR generation = $2
+        ), may AS MATERIALIZED (
+            SELECT me.id AS node, coalesce($3::bigint, stayhook.clock() - $4::bigint) AS shift FROM me, known
+        ), accepted AS (
+            INSERT INTO stayhook.events (id, kind, property_id, booking, created_at, client, origin,
+                idempotency_key, targets, body)
+            SELECT i.* FROM may, unnest($5::uuid[], $6::text[], $7::bigint[], $8::text[], $9::bigint[],
+                $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[]) i
+        ), more AS (
+            INSERT INTO stayhook.bodies (event_id, number, body)
+            SELECT i.* FROM may, unnest($15::uuid[], $16::integer[], $17::bytea[]) i
+        ), handed AS (
+            INSERT INTO stayhook.handoffs (node_id, event_ids, webhook_ids)
+            SELECT node, $18::uuid[], $19::bigint[] FROM may WHERE cardinality($18::uuid[]) > 0 RETURNING id
+        ), wanted AS MATERIALIZED (
+            SELECT i.*, may.shift, w.status FROM may, unnest($20::bigint[], $21::uuid[], $22::bigint[],
+                $23::text[]) i(webhook_id, event_id, due_at, booking)
+                LEFT JOIN stayhook.webhooks w ON w.id = i.webhook_id
+        ), waiting AS (
+            INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking)
+            SELECT webhook_id, event_id, due_at + shift, 0, 0, booking FROM wanted
+            WHERE status IN ('active', 'paused')
+            RETURNING webhook_id, due_at
+        ), awake AS (
+            UPDATE stayhook.lanes l SET due_at = least(l.due_at, i.due_at)
+            FROM (SELECT webhook_id, min(due_at) AS due_at FROM waiting GROUP BY 1 ORDER BY 1) i
+            WHERE l.webhook_id = i.webhook_id AND (l.due_at IS NULL OR l.due_at > i.due_at)
+        ), ended AS (", insert_attempts!(), "
+            SELECT i.webhook_id, i.event_id, 1, i.at, 0, NULL::integer, NULL::integer, NULL::text, NULL::text,
+                NULL::bytea, NULL::bigint, 'skipped', i.reason
+            FROM may, unnest($24::bigint[], $25::uuid[], $26::bigint[], $27::text[])
+                i(webhook_id, event_id, at, reason)
+            UNION ALL
+            SELECT webhook_id, event_id, 1, due_at, 0, NULL, NULL, NULL, NULL, NULL, NULL, 'skipped',
+                CASE WHEN status IS NULL THEN 'webhook_deleted' ELSE 'webhook_disabled' END
+            FROM wanted WHERE status IS NULL OR status = 'disabled'
+        )
+        SELECT EXISTS (SELECT FROM me), EXISTS (SELECT FROM known), (SELECT id FROM handed)"
+    );
+
+    // The inbox. `data` is sent as text, so that nothing but the database reads it.
+    ENQUEUE = "SELECT stayhook.enqueue($1, $2, $3::text::jsonb, $4::bigint, $5, $6, $7,
+        to_timestamp($8::bigint / 1000.0))";
+    ENQUEUE_TEXT = "SELECT stayhook.enqueue($1, $2, $3::text::jsonb, $4::text, $5, $6, $7,
+        to_timestamp($8::bigint / 1000.0))";
+    COLLECT = "UPDATE stayhook.inbox SET taken_until = stayhook.clock() + $2 WHERE event_id IN (
+            SELECT event_id FROM stayhook.inbox WHERE taken_until IS NULL OR taken_until < stayhook.clock()
+            ORDER BY event_id LIMIT $1 FOR UPDATE SKIP LOCKED)
+        RETURNING event_id, kind, property_id, booking, created_at, client, origin, data";
+    TAKE = "DELETE FROM stayhook.inbox WHERE event_id = ANY($1) RETURNING event_id";
+
+    // Claiming.
+    DUE_LANES = "SELECT webhook_id FROM stayhook.lanes
+        WHERE NOT held AND closing IS NULL AND due_at <= $1 AND webhook_id <> ALL($2)
+        ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED";
+    /// What somebody holds whose lease ran out goes on by one attempt.
+    LEASE = "WITH due AS MATERIALIZED (
+            SELECT p.* FROM unnest($1::bigint[]) l(webhook_id) CROSS JOIN LATERAL (
+                SELECT webhook_id, event_id, due_at, leased_by FROM stayhook.pending
+                WHERE pending.webhook_id = l.webhook_id AND due_at <= $2 ORDER BY due_at, event_id LIMIT $3
+            ) p
+        )
+        UPDATE stayhook.pending p SET due_at = $4, leased_by = $5,
+            attempts = p.attempts + (p.leased_by IS NOT NULL)::integer
+        FROM due WHERE p.webhook_id = due.webhook_id AND p.event_id = due.event_id AND p.due_at <= $2
+        RETURNING p.webhook_id, p.event_id, p.attempts, p.steps, p.booking, due.due_at,
+            due.leased_by IS NOT NULL";
+    /// Never before now: webhooks that wait longer come first.
+    SET_LANES_DUE = "UPDATE stayhook.lanes l SET due_at = (
+            SELECT greatest(p.due_at, $2) FROM stayhook.pending p WHERE p.webhook_id = l.webhook_id
+            ORDER BY p.due_at LIMIT 1)
+        WHERE l.webhook_id = ANY($1)";
+    NEXT_LANE = "SELECT due_at FROM stayhook.lanes
+        WHERE NOT held AND closing IS NULL AND due_at IS NOT NULL AND webhook_id <> ALL($1)
+        ORDER BY due_at LIMIT 1";
+    TO_SEND = "SELECT id, kind, targets, body FROM stayhook.events WHERE id = ANY($1)";
+    BODIES = "SELECT event_id, number, body FROM stayhook.bodies WHERE event_id = ANY($1)";
+
+    // Taking over what dead nodes held; $1: every node counts as dead.
+    ORPHANED_HANDOFFS = "SELECT id, event_ids, webhook_ids FROM stayhook.handoffs h
+        WHERE $1 OR NOT EXISTS (SELECT FROM stayhook.nodes n WHERE n.id = h.node_id)
+        ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED";
+    /// Neither attempted nor in `pending`; with the event's booking.
+    UNSETTLED = "SELECT i.webhook_id, i.event_id, e.booking
+        FROM unnest($1::bigint[], $2::uuid[]) i(webhook_id, event_id)
+        JOIN stayhook.events e ON e.id = i.event_id
+        WHERE NOT EXISTS (SELECT FROM stayhook.attempts a
+                WHERE a.webhook_id = i.webhook_id AND a.event_id = i.event_id)
+            AND NOT EXISTS (SELECT FROM stayhook.pending p
+                WHERE p.webhook_id = i.webhook_id AND p.event_id = i.event_id)";
+    DELETE_HANDOFFS = "DELETE FROM stayhook.handoffs WHERE id = ANY($1)";
+    ORPHANED_LANES = "SELECT DISTINCT webhook_id FROM (
+            SELECT webhook_id FROM stayhook.pending p
+            WHERE leased_by IS NOT NULL
+                AND ($1 OR NOT EXISTS (SELECT FROM stayhook.nodes n WHERE n.id = p.leased_by))
+            LIMIT $2) orphaned";
+    ORPHANED_LEASES = "SELECT webhook_id, event_id, attempts, steps, booking FROM stayhook.pending p
+        WHERE webhook_id = ANY($3) AND leased_by IS NOT NULL
+            AND ($1 OR NOT EXISTS (SELECT FROM stayhook.nodes n WHERE n.id = p.leased_by))
+        LIMIT $2";
+
+    // Sweeping.
+    OVERDUE = "SELECT webhook_id FROM stayhook.lanes WHERE failing_since < $1 ORDER BY failing_since LIMIT $2";
+    CLOSING = "SELECT webhook_id, closing, closing_at FROM stayhook.lanes
+        WHERE closing IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED";
+    EXPIRE = concat!(
+        "WITH expired AS (
+            DELETE FROM stayhook.pending p USING (
+                SELECT webhook_id, event_id FROM stayhook.pending
+                WHERE leased_by IS NULL AND event_id < $1 ORDER BY event_id LIMIT $2 FOR UPDATE SKIP LOCKED
+            ) i
+            WHERE p.webhook_id = i.webhook_id AND p.event_id = i.event_id AND p.leased_by IS NULL
+            RETURNING p.webhook_id, p.event_id, p.attempts
+        ), written AS (", insert_attempts!(), "
+            SELECT webhook_id, event_id, attempts + 1, $3, 0, NULL, NULL, NULL, NULL, NULL, NULL, 'expired',
+                'retention'
+            FROM expired ON CONFLICT (webhook_id, event_id, n) DO NOTHING
+        )
+        SELECT count(*) FROM expired"
+    );
+    OLD_EVENTS = "SELECT id, targets FROM stayhook.events WHERE id < $1 ORDER BY id LIMIT $2";
+    DELETE_EVENTS = "DELETE FROM stayhook.events WHERE id = ANY($1)";
+    DELETE_BODIES = "DELETE FROM stayhook.bodies WHERE event_id = ANY($1)";
+    DELETE_ATTEMPTS = "DELETE FROM stayhook.attempts a
+        USING unnest($1::bigint[], $2::uuid[]) i(webhook_id, event_id)
+        WHERE a.webhook_id = i.webhook_id AND a.event_id = i.event_id";
+    FORGET = "DELETE FROM stayhook.pending p USING unnest($1::bigint[], $2::uuid[]) i(webhook_id, event_id)
+        WHERE p.webhook_id = i.webhook_id AND p.event_id = i.event_id";
+    DELETE_KEYS = "DELETE FROM stayhook.idempotency WHERE event_id = ANY($1)";
+    OLD_KEYS = "DELETE FROM stayhook.idempotency WHERE (client, key) IN (
+            SELECT client, key FROM stayhook.idempotency WHERE event_id < $1 ORDER BY event_id LIMIT $2)";
+    OLD_LEASES = "DELETE FROM stayhook.pending WHERE leased_by IS NOT NULL AND event_id < $1";
+    /// Never finished, and all of its events are gone.
+    OLD_HANDOFFS = "DELETE FROM stayhook.handoffs
+        WHERE NOT EXISTS (SELECT FROM unnest(event_ids) id WHERE id >= $1)";
+    FIRST_FAILING = "SELECT min(failing_since) FROM stayhook.lanes WHERE failing_since IS NOT NULL";
+    FIRST_CLOSING = "SELECT min(due_at) FROM stayhook.lanes WHERE closing IS NOT NULL";
+    OLDEST_WAITING = "SELECT event_id FROM stayhook.pending WHERE leased_by IS NULL ORDER BY event_id LIMIT 1";
+    OLDEST_EVENT = "SELECT id FROM stayhook.events ORDER BY id LIMIT 1";
+    OLDEST_HANDOFF = "SELECT (SELECT id FROM unnest(event_ids) id ORDER BY id DESC LIMIT 1) AS newest
+        FROM stayhook.handoffs ORDER BY newest LIMIT 1";
+
+    // The delivery log.
+    /// The newest keys of a range in each of the places asked for, each once.
+    KEYS = "SELECT event_id FROM (
+            (SELECT DISTINCT event_id FROM stayhook.attempts
+                WHERE $5 AND webhook_id = $1 AND event_id >= $2 AND event_id < $3 ORDER BY event_id DESC LIMIT $4)
+            UNION (SELECT event_id FROM stayhook.pending
+                WHERE $6 AND webhook_id = $1 AND event_id >= $2 AND event_id < $3 ORDER BY event_id DESC LIMIT $4)
+            UNION (SELECT i.event_id FROM stayhook.handoffs h, unnest(h.event_ids, h.webhook_ids) i(event_id, webhook_id)
+                WHERE $7 AND i.webhook_id = $1 AND i.event_id >= $2 AND i.event_id < $3 ORDER BY 1 DESC LIMIT $4)
+        ) keys ORDER BY event_id DESC LIMIT $4";
+    HEADS = "SELECT id, kind, booking FROM stayhook.events WHERE id = ANY($1)";
+    PENDING = "SELECT p.webhook_id, p.event_id, p.due_at, p.leased_by IS NOT NULL
+        FROM stayhook.pending p JOIN unnest($1::bigint[], $2::uuid[]) i(webhook_id, event_id)
+            ON p.webhook_id = i.webhook_id AND p.event_id = i.event_id";
+    ATTEMPTS = "SELECT a.webhook_id, a.event_id, a.at, a.duration_ms, a.url_number, a.final, a.reason
+        FROM stayhook.attempts a JOIN unnest($1::bigint[], $2::uuid[]) i(webhook_id, event_id)
+            ON a.webhook_id = i.webhook_id AND a.event_id = i.event_id
+        ORDER BY a.webhook_id, a.event_id, a.n";
+    ATTEMPT_LINES = "SELECT a.n, a.at, a.duration_ms, u.url, a.status, a.fault, a.fault_words, a.body, a.next_at
+        FROM stayhook.attempts a
+            JOIN stayhook.webhook_urls u ON u.webhook_id = a.webhook_id AND u.number = a.url_number
+        WHERE a.webhook_id = $1 AND a.event_id = $2 ORDER BY a.n";
+    EVENT = "SELECT kind, booking, property_id, created_at, client, targets FROM stayhook.events WHERE id = $1";
+
+    // Tokens.
+    INSERT_TOKEN = "INSERT INTO stayhook.tokens (name, client, scopes, properties, hash, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+    TOKENS = "SELECT id, name, client, scopes, properties, created_at, revoked_at FROM stayhook.tokens ORDER BY id";
+    TOKEN = "SELECT id, name, client, scopes, properties, created_at, revoked_at FROM stayhook.tokens
+        WHERE hash = $1 AND revoked_at IS NULL";
+    REVOKE_TOKEN = "UPDATE stayhook.tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+}

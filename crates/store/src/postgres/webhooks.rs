@@ -1,0 +1,173 @@
+//! Registering, reading and deleting webhooks.
+
+use sqlx::PgConnection;
+use stayhook_core::{Description, EventPattern, PropertyId, Reason, Status, UnixMs, Webhook, WebhookId};
+
+use super::clock::Shift;
+use super::closing::{self, CLOSED_AT_ONCE};
+use super::failure::Failure;
+use super::lanes::{Lanes, write_failing};
+use super::rows::{self, int, limit};
+use super::{registry, sql};
+use crate::seal::{Keyring, Purpose};
+use crate::sqlite::rows::{Name, StoredWebhook, list_text};
+use crate::sqlite::webhooks::wanted;
+use crate::{CreateError, NewWebhook, Page, PageRequest, Registered, Scope, StoreError, WebhookFilter};
+
+/// Registers a webhook in the property's lowest free slot.
+pub(super) async fn create(
+    conn: &mut PgConnection,
+    keyring: &Keyring,
+    new: &NewWebhook,
+) -> Result<Result<Registered, CreateError>, Failure> {
+    let slot = match free_slot(conn, new.property, new.limit).await? {
+        Ok(slot) => slot,
+        Err(full) => return Ok(Err(full)),
+    };
+    let id = WebhookId(sqlx::query_scalar(sql::NEXT_WEBHOOK).fetch_one(&mut *conn).await?);
+    let sealed = keyring.seal(id, Purpose::SigningSecret, new.secret.expose().as_bytes());
+    let sealed = sealed.ok_or_else(|| StoreError::Unavailable("the system has no randomness".to_owned()))?;
+    insert(conn, id, new, slot, sealed).await?;
+    sqlx::query(sql::INSERT_URL).bind(id.0).bind(1).bind(&new.url).execute(&mut *conn).await?;
+    sqlx::query(sql::INSERT_LANE).bind(id.0).execute(&mut *conn).await?;
+    registry::bump(conn, id).await?;
+    let webhook = Webhook {
+        id,
+        client: new.client.clone(),
+        property: new.property,
+        url: new.url.clone(),
+        events: new.events.clone(),
+        description: new.description.clone(),
+        status: Status::ACTIVE,
+        options: new.options.clone(),
+        created_at: new.at,
+        updated_at: new.at,
+        version: 1,
+    };
+    Ok(Ok(Registered { webhook, secret: new.secret.clone(), url_number: 1 }))
+}
+
+async fn free_slot(
+    conn: &mut PgConnection,
+    property: PropertyId,
+    limit: u32,
+) -> Result<Result<u32, CreateError>, Failure> {
+    sqlx::query(sql::LOCK_PROPERTY).bind(property.get()).execute(&mut *conn).await?;
+    let taken: Vec<i32> = sqlx::query_scalar(sql::SLOTS).bind(property.get()).fetch_all(conn).await?;
+    let used = u32::try_from(taken.len()).unwrap_or(u32::MAX);
+    let free = (1..=limit).find(|slot| !taken.contains(&int(*slot)));
+    Ok(free.filter(|_| used < limit).ok_or(CreateError::LimitReached { limit, used }))
+}
+
+async fn insert(
+    conn: &mut PgConnection,
+    id: WebhookId,
+    new: &NewWebhook,
+    slot: u32,
+    sealed: Vec<u8>,
+) -> Result<(), Failure> {
+    let options = &new.options;
+    sqlx::query(sql::INSERT_WEBHOOK)
+        .bind(id.0)
+        .bind(new.client.as_str())
+        .bind(new.property.get())
+        .bind(int(slot))
+        .bind(&new.url)
+        .bind(new.description.as_ref().map(Description::as_str))
+        .bind(list_text(new.events.patterns().iter().map(EventPattern::as_str)))
+        .bind(options.include_custom_parameters)
+        .bind(options.skip_own)
+        .bind(options.ordering.as_str())
+        .bind(&options.profile)
+        .bind(&options.shadow_profile)
+        .bind(sealed)
+        .bind(new.at.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The webhook where the scope sees it, its secret still sealed.
+pub(super) async fn find(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    id: WebhookId,
+) -> Result<Option<StoredWebhook>, Failure> {
+    let row = sqlx::query(sql::WEBHOOK).bind(id.0).fetch_optional(conn).await?;
+    let found = row.as_ref().map(rows::webhook).transpose()?;
+    Ok(found.filter(|it| scope.sees(&it.webhook.client, it.webhook.property)))
+}
+
+/// Whether the scope sees such a webhook.
+pub(super) async fn is_seen(conn: &mut PgConnection, scope: &Scope, id: WebhookId) -> Result<bool, Failure> {
+    let name = Name("webhooks", id);
+    let Some(row) = sqlx::query(sql::OWNER).bind(id.0).fetch_optional(conn).await? else { return Ok(false) };
+    Ok(scope.sees(&rows::client(&row, 0, &name)?, rows::property(&row, 1, &name)?))
+}
+
+/// A page of what the scope sees, by the narrowest index that there is for it.
+pub(super) async fn page(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    filter: &WebhookFilter,
+    page: PageRequest<WebhookId>,
+) -> Result<Page<Webhook>, Failure> {
+    let mut before = page.after.map_or(i64::MAX, |it| it.0);
+    // As many as are wanted where all match, and more where few do.
+    let mut step = page.limit.saturating_add(1);
+    let mut found = Vec::new();
+    loop {
+        let rows = match (filter.property, &scope.client) {
+            (Some(property), _) => {
+                let query = sqlx::query(sql::WEBHOOKS_OF_PROPERTY).bind(before).bind(limit(step));
+                query.bind(property.get()).fetch_all(&mut *conn).await?
+            }
+            (None, Some(client)) => {
+                let query = sqlx::query(sql::WEBHOOKS_OF_CLIENT).bind(before).bind(limit(step));
+                query.bind(client.as_str()).fetch_all(&mut *conn).await?
+            }
+            (None, None) => {
+                sqlx::query(sql::WEBHOOKS).bind(before).bind(limit(step)).fetch_all(&mut *conn).await?
+            }
+        };
+        for row in &rows {
+            let webhook = rows::webhook(row)?.webhook;
+            before = webhook.id.0;
+            if !wanted(&webhook, scope, filter) {
+                continue;
+            }
+            if found.len() == page.limit {
+                return Ok(Page { rows: found, more: true });
+            }
+            found.push(webhook);
+        }
+        if rows.len() < step {
+            return Ok(Page { rows: found, more: false });
+        }
+        step = step.saturating_mul(2).min(MOST_AT_ONCE);
+    }
+}
+
+/// So many rows are read at once in search of those that are wanted.
+const MOST_AT_ONCE: usize = 2_000;
+
+/// Deletes the webhook and cancels what waits for it; the sweeper does the rest where it is
+/// much.
+pub(super) async fn delete(
+    conn: &mut PgConnection,
+    shift: Shift,
+    scope: &Scope,
+    id: WebhookId,
+    at: UnixMs,
+) -> Result<bool, Failure> {
+    Lanes::lock(conn, shift, [id]).await?;
+    if !is_seen(conn, scope, id).await? {
+        return Ok(false);
+    }
+    sqlx::query(sql::DELETE_WEBHOOK).bind(id.0).execute(&mut *conn).await?;
+    sqlx::query(sql::DELETE_URLS).bind(id.0).execute(&mut *conn).await?;
+    write_failing(conn, id, &Status::ACTIVE).await?;
+    closing::close(conn, shift, id, Reason::WebhookDeleted, at, CLOSED_AT_ONCE).await?;
+    registry::bump(conn, id).await?;
+    Ok(true)
+}

@@ -1,0 +1,25 @@
+//! The conformance suite on PostgreSQL, and what only PostgreSQL has: many nodes, partitions,
+//! connections that break.
+
+#![expect(clippy::unwrap_used, reason = "a test that does not get what it needs has to panic")]
+
+mod database;
+mod inbox;
+mod nodes;
+mod partitions;
+mod support;
+mod takeover;
+
+use std::sync::Arc;
+
+use stayhook_store::{Store, Timing};
+use stayhook_testkit::Postgres;
+
+async fn open() -> (Arc<dyn Store>, Postgres) {
+    let database = Postgres::create().expect("a throw-away database");
+    // The suite moves the clock by hand.
+    let store = support::try_open(&database, Timing::Caller).await.expect("an empty database can be opened");
+    (Arc::new(store), database)
+}
+
+stayhook_store::conformance::stamp!(open);

@@ -1,0 +1,163 @@
+//! Nodes on one database, and deliveries for them.
+
+use bytes::Bytes;
+use sqlx::{Connection as _, PgConnection};
+use stayhook_core::{
+    ClientId, EventId, EventType, Fault, FaultClass, Outcome, Policy, Progress, PropertyId, Roll,
+    SigningSecret, Span, Subscription, UnixMs, WebhookId, WebhookOptions,
+};
+use stayhook_store::{
+    Claim, Claimed, Conclude, Concluded, Conclusion, HandoffId, Intake, Keyring, NewRow, NewWebhook, Origin,
+    PostgresOptions, PostgresStore, Receipt, Reply, Step, Store, StoreError, Target, TargetFate, Timing,
+    Tried,
+};
+use stayhook_testkit::Postgres;
+
+/// Several nodes, and a way to look behind them.
+pub struct House {
+    pub database: Postgres,
+    pub sql: PgConnection,
+}
+
+impl House {
+    pub async fn new() -> Self {
+        let database = Postgres::create().unwrap();
+        let sql = PgConnection::connect(database.url()).await.unwrap();
+        Self { database, sql }
+    }
+
+    pub async fn node(&self) -> PostgresStore {
+        try_open(&self.database, Timing::Database).await.unwrap()
+    }
+
+    /// What time it is for the database.
+    pub async fn now(&mut self) -> UnixMs {
+        UnixMs(self.number("SELECT stayhook.clock()").await)
+    }
+
+    pub async fn number(&mut self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(&mut self.sql).await.unwrap()
+    }
+
+    pub async fn run(&mut self, statement: &'static str) {
+        sqlx::raw_sql(statement).execute(&mut self.sql).await.unwrap();
+    }
+}
+
+pub async fn try_open(database: &Postgres, timing: Timing) -> Result<PostgresStore, StoreError> {
+    open_with(database, timing, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").await
+}
+
+pub async fn open_with(database: &Postgres, timing: Timing, key: &str) -> Result<PostgresStore, StoreError> {
+    let keyring = Keyring::parse(key).unwrap();
+    let url = database.url().to_owned();
+    PostgresStore::open(PostgresOptions { url, keyring, migrate: true, node: "test".to_owned(), timing })
+        .await
+}
+
+pub fn new_webhook(property: i64, at: UnixMs) -> NewWebhook {
+    NewWebhook {
+        client: ClientId::parse("pms").unwrap(),
+        property: PropertyId::new(property).unwrap(),
+        url: "https://partner.example.com/hooks".to_owned(),
+        events: Subscription::parse(["booking.created"]).unwrap(),
+        description: None,
+        options: WebhookOptions::default(),
+        secret: SigningSecret::from_entropy([7; 32]),
+        at,
+        limit: 3,
+    }
+}
+
+/// Registers a webhook of a property of its own.
+pub async fn webhook(store: &PostgresStore, property: i64) -> WebhookId {
+    store.create_webhook(new_webhook(property, UnixMs(0))).await.unwrap().webhook.id
+}
+
+pub fn row(id: EventId, targets: &[(WebhookId, TargetFate)]) -> NewRow {
+    let target =
+        |(webhook, fate): &(WebhookId, TargetFate)| Target { webhook: *webhook, body: 0, fate: *fate };
+    NewRow {
+        id,
+        kind: EventType::parse("booking.created").unwrap(),
+        property: PropertyId::new(101).unwrap(),
+        booking: None,
+        created_at: id.accepted_at(),
+        client: ClientId::parse("bookings").unwrap(),
+        origin: None,
+        idempotency: None,
+        bodies: vec![Bytes::from_static(b"{}")],
+        targets: targets.iter().map(target).collect(),
+    }
+}
+
+/// An event accepted then; the number tells those of one moment apart.
+pub fn event(at: UnixMs, number: u16) -> EventId {
+    EventId::new(at, u128::from(number) << 62)
+}
+
+pub async fn accept(store: &PostgresStore, events: Vec<NewRow>) -> Receipt {
+    store.intake(Intake { events, ..Intake::default() }).await.unwrap()
+}
+
+/// Accepts one event that this node sends to the webhook at once.
+pub async fn send(store: &PostgresStore, webhook: WebhookId, event: EventId) -> HandoffId {
+    accept(store, vec![row(event, &[(webhook, TargetFate::Send)])]).await.handoff.unwrap()
+}
+
+/// Accepts one event that waits for the webhook.
+pub async fn wait(store: &PostgresStore, webhook: WebhookId, event: EventId) {
+    accept(store, vec![row(event, &[(webhook, TargetFate::Wait)])]).await;
+}
+
+pub async fn claim(store: &PostgresStore, now: UnixMs) -> Claimed {
+    let claim = Claim { now, lease: Span::seconds(45), lanes: 8, per_lane: 8, skip: vec![] };
+    store.claim(claim).await.unwrap()
+}
+
+/// An attempt that ended then.
+pub fn tried(outcome: Outcome, ended: UnixMs) -> Step {
+    let failed = outcome != Outcome::Accepted;
+    let reply = Reply {
+        status: Some(if failed { 500 } else { 200 }),
+        fault: failed.then(|| Fault::new(FaultClass::Status, "the receiver answered 500")),
+        body: Bytes::new(),
+    };
+    let duration = Span::millis(10);
+    Step::Tried(Tried {
+        started_at: ended.before(duration),
+        duration,
+        outcome,
+        roll: Roll(0),
+        url_number: 1,
+        reply,
+    })
+}
+
+pub const FAILED: Outcome = Outcome::Failed { retry_after: None };
+
+pub fn conclusion(
+    webhook: WebhookId,
+    event: EventId,
+    origin: Origin,
+    attempts: u32,
+    step: Step,
+) -> Conclusion {
+    Conclusion {
+        webhook,
+        event,
+        booking: None,
+        origin,
+        progress: Progress { attempts, steps: attempts },
+        step,
+    }
+}
+
+pub async fn conclude(store: &PostgresStore, conclusion: Conclusion, now: UnixMs) -> Concluded {
+    let finished = match conclusion.origin {
+        Origin::Handoff(id) => vec![id],
+        Origin::Claim => vec![],
+    };
+    let batch = Conclude { conclusions: vec![conclusion], finished, now, policy: Policy::default() };
+    store.conclude(batch).await.unwrap()
+}
