@@ -82,7 +82,7 @@ fn enqueue_and_settle_on_sqlite(bencher: Bencher, group: usize) {
         number += group as u128;
         runtime.block_on(async {
             let ids: Vec<EventId> = rows.iter().map(|row| row.id).collect();
-            let receipt = store.intake(Intake { events: rows }).await.unwrap();
+            let receipt = store.intake(Intake { events: rows, ..Intake::default() }).await.unwrap();
             let handoff = receipt.handoff.unwrap();
             store.conclude(delivered(webhook, &ids, handoff)).await.unwrap();
         });

@@ -5,7 +5,7 @@
 //! per second, the server's CPU per delivery, its memory, and the time from the start of the
 //! enqueue call to arrival at 100 events per second. `-- --runs N` changes how often the
 //! throughput is measured, `-- --batch N` how many events go in one call, `-- --fanout N` to how
-//! many webhooks each event goes.
+//! many webhooks each event goes, `-- --postgres` takes a throw-away PostgreSQL instead of SQLite.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on stops")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
@@ -34,11 +34,12 @@ fn main() {
     let runs = flag("--runs").unwrap_or(5);
     let batch = flag("--batch").unwrap_or(1);
     let fanout = flag("--fanout").unwrap_or(1);
+    let on_postgres = std::env::args().any(|it| it == "--postgres");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(bench(runs, batch, fanout));
+    runtime.block_on(bench(runs, batch, fanout, on_postgres));
 }
 
-async fn bench(runs: usize, batch: usize, fanout: usize) {
+async fn bench(runs: usize, batch: usize, fanout: usize, on_postgres: bool) {
     let receiver = Receiver::start().await;
     let mut bare = Vec::new();
     let mut whole = Vec::new();
@@ -48,7 +49,7 @@ async fn bench(runs: usize, batch: usize, fanout: usize) {
         assert_eq!(receiver.count() - began, EVENTS);
         bare.push(Row::new(EVENTS, took, None, None));
 
-        let server = Server::start(&receiver, WEBHOOKS, fanout).await;
+        let server = Server::start(&receiver, WEBHOOKS, fanout, on_postgres).await;
         let load = Load { server: &server, callers: CALLERS, events: EVENTS / fanout, batch };
         let began = receiver.count();
         let (cpu, clock) = (server.cpu(), std::time::Instant::now());
@@ -59,8 +60,13 @@ async fn bench(runs: usize, batch: usize, fanout: usize) {
         eprintln!("run {run} of {runs}: {}", whole[whole.len() - 1]);
         server.stop().await;
     }
-    let server = Server::start(&receiver, WEBHOOKS, fanout).await;
+    let server = Server::start(&receiver, WEBHOOKS, fanout, on_postgres).await;
     let latencies = callers::paced(&server, &receiver, 100, Duration::from_secs(15)).await;
     server.stop().await;
-    report(batch, fanout, &bare, &whole, &latencies);
+    report(&title(on_postgres, batch, fanout), &bare, &whole, &latencies);
+}
+
+fn title(on_postgres: bool, batch: usize, fanout: usize) -> String {
+    let database = if on_postgres { "PostgreSQL" } else { "SQLite" };
+    format!("{database}, {batch} a call, fan-out {fanout}: deliveries/s")
 }

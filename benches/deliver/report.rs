@@ -32,15 +32,15 @@ impl fmt::Display for Row {
 }
 
 /// Prints every figure as its median and, in brackets, its smallest and largest.
-pub(crate) fn report(batch: usize, fanout: usize, bare: &[Row], whole: &[Row], latencies: &[Duration]) {
+pub(crate) fn report(title: &str, bare: &[Row], whole: &[Row], latencies: &[Duration]) {
     println!();
     println!("{:<46} {:>12}  {:>23}", "", "median", "smallest – largest");
     let bare_rate: Vec<f64> = bare.iter().map(|row| row.per_second).collect();
     line("bare client, no engine: posts/s", &bare_rate, 0);
     let rate: Vec<f64> = whole.iter().map(|row| row.per_second).collect();
-    line(&format!("stayhook, {batch} a call, fan-out {fanout}: deliveries/s"), &rate, 0);
+    line(title, &rate, 0);
     let cpu: Vec<f64> = whole.iter().filter_map(|row| row.cpu).collect();
-    line("  CPU of the server per delivery, µs", &cpu, 1);
+    line("  CPU of server and database per delivery, µs", &cpu, 1);
     let memory: Vec<f64> = whole.iter().filter_map(|row| row.memory).collect();
     line("  largest memory of the server, MiB", &memory, 1);
     let mut millis: Vec<f64> = latencies.iter().map(|it| it.as_secs_f64() * 1e3).collect();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use stayhook_testkit::Postgres;
 use tempfile::TempDir;
 
 use crate::callers::Client;
@@ -16,20 +17,36 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
     pub(crate) properties: usize,
+    on_postgres: bool,
     _dir: TempDir,
 }
 
+/// 32 bytes of ones.
+const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
 impl Server {
-    /// Starts a server with so many webhooks, `fanout` of them for each property.
-    pub(crate) async fn start(receiver: &Receiver, webhooks: usize, fanout: usize) -> Self {
+    /// Starts a server with so many webhooks, `fanout` of them for each property, on a fresh
+    /// SQLite file or on a fresh database of a throw-away PostgreSQL.
+    pub(crate) async fn start(
+        receiver: &Receiver,
+        webhooks: usize,
+        fanout: usize,
+        on_postgres: bool,
+    ) -> Self {
         let binary = build();
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let database = if on_postgres {
+            Postgres::create().unwrap().url().to_owned()
+        } else {
+            format!("sqlite://{}/bench.db", dir.path().display())
+        };
         let command = |arguments: &[&str]| {
             let mut command = Command::new(&binary);
             command
                 .args(arguments)
                 .current_dir(dir.path())
-                .env("STAYHOOK_DATABASE__URL", format!("sqlite://{}/bench.db", dir.path().display()))
+                .env("STAYHOOK_DATABASE__URL", &database)
+                .env("STAYHOOK_SECRETS__KEY", KEY)
                 .env("STAYHOOK_SERVER__LISTEN", "127.0.0.1:0")
                 .env("STAYHOOK_EGRESS__ALLOW", r#"["127.0.0.0/8"]"#)
                 .env("STAYHOOK_EGRESS__REQUIRE_HTTPS", "false")
@@ -47,7 +64,7 @@ impl Server {
             .expect("an address")
             .parse()
             .unwrap();
-        let server = Self { child, address, token, properties: webhooks / fanout, _dir: dir };
+        let server = Self { child, address, token, properties: webhooks / fanout, on_postgres, _dir: dir };
         server.register(receiver, webhooks / fanout * fanout).await;
         server
     }
@@ -65,13 +82,12 @@ impl Server {
         }
     }
 
-    /// CPU time used so far, of all threads.
+    /// CPU time used so far, of the server's threads and of PostgreSQL's processes.
     pub(crate) fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        // Fields 14 and 15 of proc(5), in ticks of 10 ms.
-        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-        Duration::from_millis(ticks * 10)
+        let own = ticks(&format!("/proc/{}/stat", self.child.id()), false).unwrap_or(0);
+        let database = if self.on_postgres { postgres_ticks() } else { 0 };
+        // Ticks of proc(5) are 10 ms.
+        Duration::from_millis((own + database) * 10)
     }
 
     /// The largest resident set so far, in bytes.
@@ -99,4 +115,23 @@ fn build() -> PathBuf {
         .unwrap();
     assert!(built.success());
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../release/stayhook")
+}
+
+/// All PostgreSQL processes of this machine, those that ended included.
+fn postgres_ticks() -> u64 {
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let stats = processes.map(|it| it.path().join("stat").display().to_string());
+    stats.filter_map(|stat| ticks(&stat, true)).sum()
+}
+
+/// Fields 14 to 17 of proc(5): user and system time, own and of children that ended.
+fn ticks(stat: &str, only_postgres: bool) -> Option<u64> {
+    let text = std::fs::read_to_string(stat).ok()?;
+    let (name, fields) = text.rsplit_once(')')?;
+    if only_postgres && !name.ends_with("(postgres") {
+        return None;
+    }
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let most = if only_postgres { 15 } else { 13 };
+    Some(fields[11..most].iter().filter_map(|it| it.parse::<u64>().ok()).sum())
 }

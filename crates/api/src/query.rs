@@ -20,7 +20,11 @@ pub(crate) const LIMIT: Parameter = Parameter {
 
 /// Where a page starts.
 pub(crate) const CURSOR: Parameter =
-    Parameter { name: "cursor", description: "The `nextCursor` of the page before.", schema: Schema::text };
+    Parameter { name: "cursor", description: "The `nextCursor` of the page before.", schema: cursor };
+
+fn cursor() -> Schema {
+    Schema::text().with("pattern", "^[A-Za-z0-9_-]+$")
+}
 
 /// A query that is being read.
 pub(crate) struct Query {

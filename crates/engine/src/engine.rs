@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use stayhook_core::{
-    AllowList, ClientId, Description, NewEvent, Policy, PropertyId, SigningSecret, Span, Subscription,
-    UnixMs, UrlRules, Webhook, WebhookChange, WebhookId, WebhookOptions, WebhookUrl,
+    AllowList, ClientId, Description, EventId, NewEvent, Policy, PropertyId, SigningSecret, Span,
+    Subscription, UnixMs, UrlRules, Webhook, WebhookChange, WebhookId, WebhookOptions, WebhookUrl,
 };
 use stayhook_courier::Transport;
 use stayhook_store::{
@@ -21,6 +21,7 @@ use crate::feed::{self, Feed};
 use crate::handoffs::Handoffs;
 use crate::intake::{self, Call, Enqueued};
 use crate::neighbours;
+use crate::pickup::{self, Pickup};
 use crate::queues::Limits;
 use crate::registry::Registry;
 use crate::settle::{self, Settle};
@@ -140,6 +141,7 @@ pub(crate) struct Shared {
     pub(crate) settle: Settle,
     pub(crate) feed: Feed,
     pub(crate) upkeep: Upkeep,
+    pub(crate) pickup: Pickup,
     /// How long a claimed delivery is this node's.
     pub(crate) lease: Span,
     /// Turns true when attempts in flight are given up and the loops end.
@@ -192,6 +194,7 @@ impl Engine {
             settle,
             feed: Feed::new(),
             upkeep: Upkeep::new(),
+            pickup: Pickup::new(),
             stopping: watch::Sender::new(false),
             broken: watch::Sender::new(false),
             settled: Notify::new(),
@@ -204,6 +207,7 @@ impl Engine {
         shared.keep_running("settle", settle::run(Arc::clone(&shared), outcomes));
         shared.keep_running("relief", upkeep::run_relief(Arc::clone(&shared)));
         shared.keep_running("neighbours", neighbours::run(Arc::clone(&shared)));
+        shared.keep_running("pickup", pickup::run(Arc::clone(&shared), calls.clone()));
         if shared.config.roles.worker {
             shared.keep_running("feed", feed::run(Arc::clone(&shared)));
         }
@@ -233,7 +237,7 @@ impl Engine {
         for _ in 0..STALE_TRIES {
             let (answer, answered) = oneshot::channel();
             let (generation, rows) = self.fan_out(&events);
-            let call = Call { generation, rows, answer };
+            let call = Call { generation, rows, collected: false, answer };
             self.calls.send(call).await.map_err(|_| unavailable())?;
             match answered.await.map_err(|_| unavailable())? {
                 Err(StoreError::StaleRegistry) => neighbours::follow(&self.shared).await?,
@@ -249,13 +253,8 @@ impl Engine {
         // Read first: a change that comes in between makes the copy newer than its number.
         let generation = shared.registry.generation();
         let now = shared.clock.now();
-        let rows = events.iter().map(|event| {
-            let id = shared.ids.next(now, shared.dice.entropy());
-            let webhooks = shared.registry.of(event.property);
-            let has_room = |webhook| shared.config.roles.worker && shared.dispatch.has_room(webhook);
-            fan_out(event, id, &webhooks, &shared.config.allow_list, has_room)
-        });
-        (generation, rows.collect())
+        let id = || shared.ids.next(now, shared.dice.entropy());
+        (generation, events.iter().map(|event| shared.fan_out(event, id())).collect())
     }
 
     /// Registers a webhook and gives out its secret, once.
@@ -380,7 +379,8 @@ impl Engine {
     async fn accept_the_last(&self) {
         let (answer, answered) = oneshot::channel();
         let generation = self.shared.registry.generation();
-        if self.calls.send(Call { generation, rows: Vec::new(), answer }).await.is_ok() {
+        let call = Call { generation, rows: Vec::new(), collected: false, answer };
+        if self.calls.send(call).await.is_ok() {
             // Whether that commit succeeded is for its callers to know.
             let _ = answered.await;
         }
@@ -410,6 +410,13 @@ impl Shared {
                 shared.broken.send_replace(true);
             }
         });
+    }
+
+    /// Decides what every webhook of the event's property is to get.
+    pub(crate) fn fan_out(&self, event: &NewEvent, id: EventId) -> NewRow {
+        let webhooks = self.registry.of(event.property);
+        let has_room = |webhook| self.config.roles.worker && self.dispatch.has_room(webhook);
+        fan_out(event, id, &webhooks, &self.config.allow_list, has_room)
     }
 
     /// Looks again at deliveries in memory after their webhook changed: what may not be sent

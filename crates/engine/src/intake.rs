@@ -41,6 +41,8 @@ pub(crate) struct Call {
     /// Of the copy of the webhooks by which they were fanned out.
     pub(crate) generation: i64,
     pub(crate) rows: Vec<NewRow>,
+    /// They come from the store's inbox, which they leave with the commit.
+    pub(crate) collected: bool,
     pub(crate) answer: oneshot::Sender<Result<Vec<Enqueued>, StoreError>>,
 }
 
@@ -62,7 +64,9 @@ pub(crate) async fn run(shared: Arc<Shared>, mut calls: mpsc::Receiver<Call>) {
 async fn commit(shared: &Arc<Shared>, group: Vec<Call>) {
     let events: Vec<NewRow> = group.iter().flat_map(|call| call.rows.iter().cloned()).collect();
     let registry_generation = group.iter().map(|call| call.generation).min().unwrap_or(0);
-    match shared.store.intake(Intake { events, registry_generation, ..Intake::default() }).await {
+    let inbox = group.iter().filter(|call| call.collected).flat_map(|call| &call.rows);
+    let collected = inbox.map(|row| row.id).collect();
+    match shared.store.intake(Intake { events, registry_generation, collected }).await {
         Ok(receipt) => {
             hand_over(shared, &group, &receipt);
             let mut results = receipt.results.into_iter();

@@ -14,6 +14,7 @@ mod feed;
 mod handoffs;
 mod intake;
 mod neighbours;
+mod pickup;
 mod queues;
 mod registry;
 mod settle;

@@ -18,7 +18,8 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             _ = stopping.wait_for(|stop| *stop) => return,
         };
         match signal {
-            Some(Signal::Due | Signal::Inbox) => shared.feed.wake(),
+            Some(Signal::Due) => shared.feed.wake(),
+            Some(Signal::Inbox) => shared.pickup.wake(),
             Some(Signal::Registry) => {
                 // A failure is made good by the next signal, and by the check at every intake.
                 if let Err(error) = follow(&shared).await {

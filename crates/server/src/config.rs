@@ -12,8 +12,8 @@ mod read;
 mod rules;
 mod sources;
 
-use std::net::SocketAddr;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use stayhook_core::{AddressRules, Backoff, EventKind, Span, UrlRules};
@@ -82,7 +82,11 @@ impl fmt::Display for Database {
             Self::Postgres(url) => {
                 let behind = url.rsplit_once('@').map_or(url.as_str(), |(_, behind)| behind);
                 let shown = behind.split(['?', '#']).next().unwrap_or_default();
-                write!(f, "postgres://{}", shown.trim_start_matches("postgres://").trim_start_matches("postgresql://"))
+                write!(
+                    f,
+                    "postgres://{}",
+                    shown.trim_start_matches("postgres://").trim_start_matches("postgresql://")
+                )
             }
         }
     }

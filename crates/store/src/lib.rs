@@ -7,16 +7,20 @@
 //! A delivery's state is therefore derived: in `pending` it waits, is held or is being
 //! attempted; else its last final attempt says; else it is in a handoff, that is, in flight.
 
+mod columns;
 mod delivery;
+mod derived;
 mod error;
 mod event;
 mod inbox;
 mod page;
 mod postgres;
+mod records;
 mod registry;
 mod seal;
 mod signal;
 mod sqlite;
+mod targets;
 mod token;
 
 #[cfg(feature = "conformance")]

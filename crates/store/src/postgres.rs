@@ -50,7 +50,6 @@ use self::background::Tasks;
 use self::clock::Shift;
 use self::failure::Failure;
 use self::shared::{Shared, transaction};
-use crate::sqlite::webhooks::open as open_secret;
 use crate::{
     AttemptLine, ChangeError, ChangeTiming, Claim, Claimed, Collected, Conclude, Concluded, CreateError,
     DeliveryFilter, DeliveryLine, EventLine, Intake, Keyring, NewToken, NewWebhook, Page, PageRequest,
@@ -95,8 +94,8 @@ impl PostgresStore {
         Ok(Self { shared, keyring: options.keyring, signals: Mutex::new(signals), _tasks: tasks })
     }
 
-    fn opened(&self, stored: Vec<crate::sqlite::rows::StoredWebhook>) -> Result<Vec<Registered>, StoreError> {
-        stored.into_iter().map(|it| open_secret(&self.keyring, it)).collect()
+    fn opened(&self, stored: Vec<crate::columns::StoredWebhook>) -> Result<Vec<Registered>, StoreError> {
+        stored.into_iter().map(|it| it.open(&self.keyring)).collect()
     }
 }
 
@@ -170,7 +169,7 @@ impl Store for PostgresStore {
             change::change(conn, shift, scope, id, &change, timing).await
         });
         let stored = changed.map_err(StoreError::from)??;
-        Ok(open_secret(&self.keyring, stored)?)
+        Ok(stored.open(&self.keyring)?)
     }
 
     async fn delete_webhook(&self, scope: &Scope, id: WebhookId, at: UnixMs) -> Result<bool, StoreError> {

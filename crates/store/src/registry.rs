@@ -96,6 +96,16 @@ pub enum StatusName {
     Disabled,
 }
 
+impl WebhookFilter {
+    /// Whether the webhook is one that the filter wants and the scope sees.
+    pub(crate) fn wants(&self, scope: &Scope, webhook: &Webhook) -> bool {
+        let is_asked = |asked: StatusName| asked == StatusName::of(&webhook.status);
+        scope.sees(&webhook.client, webhook.property)
+            && self.property.is_none_or(|it| it == webhook.property)
+            && self.status.is_none_or(is_asked)
+    }
+}
+
 impl StatusName {
     /// The status of that name in the API.
     pub fn parse(name: &str) -> Option<Self> {

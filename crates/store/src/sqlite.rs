@@ -8,22 +8,22 @@ mod event;
 mod fault;
 mod intake;
 mod lanes;
-pub(crate) mod log;
+mod log;
 mod migrate;
 mod open;
-pub(crate) mod pack;
+mod pack;
 mod query;
 mod readers;
-pub(crate) mod records;
-pub(crate) mod rows;
+mod records;
+mod rows;
 mod sql;
 mod sweep;
 mod take_over;
 #[cfg(test)]
 mod tests;
-pub(crate) mod tokens;
-pub(crate) mod walk;
-pub(crate) mod webhooks;
+mod tokens;
+mod walk;
+mod webhooks;
 mod writer;
 
 use std::fs::File;
@@ -40,6 +40,7 @@ use tokio::sync::mpsc;
 use self::open::Opened;
 use self::readers::Readers;
 use self::writer::Writer;
+use crate::columns::StoredWebhook;
 use crate::{
     AttemptLine, ChangeError, ChangeTiming, Claim, Claimed, Collected, Conclude, Concluded, CreateError,
     DeliveryFilter, DeliveryLine, EventLine, Intake, Keyring, NewToken, NewWebhook, Page, PageRequest,
@@ -136,7 +137,7 @@ impl Store for SqliteStore {
     ) -> Result<Registered, ChangeError> {
         let scope = scope.clone();
         let job = move |conn: &Connection| change::change(conn, &scope, id, &change, timing);
-        Ok(webhooks::open(&self.keyring, self.writer.write(ROW, job).await?)?)
+        Ok(self.writer.write(ROW, job).await?.open(&self.keyring)?)
     }
 
     async fn delete_webhook(&self, scope: &Scope, id: WebhookId, at: UnixMs) -> Result<bool, StoreError> {
@@ -146,7 +147,7 @@ impl Store for SqliteStore {
 
     async fn registry(&self) -> Result<Vec<Registered>, StoreError> {
         let keyring = self.keyring.clone();
-        let open = move |stored| webhooks::open(&keyring, stored);
+        let open = move |stored: StoredWebhook| stored.open(&keyring);
         self.readers.read(move |conn| webhooks::all(conn)?.into_iter().map(open).collect()).await
     }
 

@@ -13,7 +13,7 @@ pub(crate) fn property_id() -> Schema {
 
 /// A webhook's id.
 pub(crate) fn webhook_id() -> Schema {
-    Schema::whole(0, i64::MAX).with("format", "int64").example(801)
+    Schema::whole(0, MAX_SAFE_INTEGER).example(801)
 }
 
 /// An event's id.

@@ -1,6 +1,6 @@
 //! What a webhook looks like, and what may be said about one.
 
-use stayhook_core::{Description, MAX_URL_CHARS, Ordering};
+use stayhook_core::{Description, Json, MAX_URL_CHARS, Ordering};
 
 use super::members::PROFILES;
 use crate::openapi::{Component, Schema, shapes};
@@ -63,7 +63,11 @@ fn change() -> Schema {
         "What becomes of held deliveries, together with `status: active`: all are sent (the default), the newest \
          of each booking, or none.",
     );
-    options(schema, Shown::Asked { or_null: false }).optional("held", held).optional("auth", auth())
+    let held_needs = Json::object([("held", Json::Array(vec!["status".into()]))]);
+    options(schema, Shown::Asked { or_null: false })
+        .optional("held", held)
+        .optional("auth", auth())
+        .with("dependentRequired", held_needs)
 }
 
 /// How the options of a webhook appear.
@@ -107,6 +111,7 @@ fn options(schema: Schema, shown: Shown) -> Schema {
 
 fn url() -> Schema {
     Schema::text_of(1, MAX_URL_CHARS)
+        .with("format", "uri")
         .says("Where events are sent: absolute, public, without user info and fragment; https unless configured.")
         .example("https://partner.example.com/nowistay/webhooks")
 }

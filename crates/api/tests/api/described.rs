@@ -47,7 +47,8 @@ pub(crate) fn check(method: &Method, path: &str, answer: &Answer) {
     let described = DESCRIBED.get().unwrap();
     let method = if method == Method::HEAD { "GET" } else { method.as_str() };
     let exact = described.0.iter().any(|it| it.path == path);
-    let here = |it: &&Response| it.method == method && if exact { it.path == path } else { fits(&it.path, path) };
+    let here =
+        |it: &&Response| it.method == method && if exact { it.path == path } else { fits(&it.path, path) };
     let mut of_operation = described.0.iter().filter(here).peekable();
     if of_operation.peek().is_none() {
         return;

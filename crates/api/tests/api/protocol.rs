@@ -171,3 +171,17 @@ async fn head_is_get_without_a_body() {
     let house = House::new().await;
     assert_eq!(house.write("HEAD", &house.owner, WEBHOOKS, "").await.status, 200);
 }
+
+#[tokio::test]
+async fn every_answer_bears_security_headers() {
+    let house = House::new().await;
+    for (method, path) in
+        [("GET", WEBHOOKS), ("GET", "/nowhere"), ("PUT", WEBHOOKS), ("POST", EVENTS), ("GET", "/healthz")]
+    {
+        let answer = house.write(method, &house.owner, path, "{}").await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        let policy = answer.header("content-security-policy");
+        assert_eq!(policy, "default-src 'none'; frame-ancestors 'none'", "{method} {path}");
+    }
+}

@@ -40,7 +40,8 @@ fn roles(config: &Config) -> Result<(), Broken> {
 /// Nodes share one key: there is no file beside the database that all of them could read.
 fn key(config: &Config) -> Result<(), Broken> {
     if config.secrets.key.is_none() && matches!(config.database, Database::Postgres(_)) {
-        let what = "is missing: on PostgreSQL every node needs the same one; `openssl rand -base64 32` makes one";
+        let what =
+            "is missing: on PostgreSQL every node needs the same one; `openssl rand -base64 32` makes one";
         return Err(("secrets.key", what.to_owned()));
     }
     Ok(())

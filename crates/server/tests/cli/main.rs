@@ -7,6 +7,7 @@
     reason = "tests measure time, and a fault of theirs may end them"
 )]
 
+mod auth;
 mod check_url;
 mod configuration;
 mod demo;

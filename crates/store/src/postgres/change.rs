@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::lanes::{Lanes, write_failing};
 use super::rows::{self, int};
 use super::{registry, sql, webhooks};
-use crate::sqlite::rows::{Name, StoredWebhook, list_text, status_columns_of};
+use crate::columns::{Name, StoredWebhook, list_text, status_columns};
 use crate::{ChangeError, ChangeTiming, Scope};
 
 /// Makes the change by the rules of [`Webhook::changed`], all or nothing.
@@ -51,7 +51,7 @@ pub(super) async fn change(
 }
 
 async fn update(conn: &mut PgConnection, next: &Webhook, url_number: u32) -> Result<(), Failure> {
-    let (status, since, words) = status_columns_of(&next.status);
+    let (status, since, words) = status_columns(&next.status);
     sqlx::query(sql::UPDATE_WEBHOOK)
         .bind(next.id.0)
         .bind(&next.url)

@@ -14,9 +14,9 @@ use super::lanes::Lanes;
 use super::rows::{self, limit};
 use super::sql;
 use super::writes::Writes;
-use crate::sqlite::pack::Targets;
-use crate::sqlite::records::Record;
-use crate::sqlite::rows::Name;
+use crate::columns::Name;
+use crate::records::Record;
+use crate::targets::Targets;
 use crate::{Claim, Claimed, Due};
 
 /// Claims what is due. A webhook that has more than its share due goes to the end of the

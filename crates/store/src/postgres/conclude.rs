@@ -12,8 +12,8 @@ use super::lanes::{Lanes, Standing};
 use super::rows::int;
 use super::writes::{Waiting, Writes, keys};
 use super::{delivered, sql};
-use crate::sqlite::records::Record;
-use crate::sqlite::rows::booking_text;
+use crate::columns::booking_text;
+use crate::records::Record;
 use crate::{Conclude, Concluded, Conclusion, Fate, HandoffId, Origin, StatusChanged, Step, Tried};
 
 /// Writes a batch in order, for this node. What was accepted before `pruned` is gone, and is

@@ -8,7 +8,7 @@ use stayhook_core::{End, EventId, Reason, State, WebhookId};
 use super::failure::Failure;
 use super::log::{facts, lanes};
 use super::{rows, sql};
-use crate::sqlite::rows::Name;
+use crate::columns::Name;
 use crate::{EventLine, Target, TargetFate, TargetLine};
 
 /// The event, with the state of every webhook that its property had.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::rows::{self, limit};
 use super::sql;
-use crate::sqlite::rows::Name;
+use crate::columns::Name;
 use crate::{Collected, StoreError};
 
 /// So long a node has to accept what it collected, before others may.

@@ -7,8 +7,8 @@ use super::clock::{Shift, Timing};
 use super::failure::Failure;
 use super::writes::keys;
 use super::{inbox, keys as idempotency, sql};
-use crate::sqlite::pack::Targets;
-use crate::sqlite::rows::booking_text;
+use crate::columns::booking_text;
+use crate::targets::Targets;
 use crate::{Accepted, HandoffId, Intake, NewRow, Receipt, StoreError, Target, TargetFate};
 
 /// Writes events for this node, and one handoff that names all that is to be sent at once.

@@ -9,8 +9,8 @@ use stayhook_core::EventId;
 use super::failure::Failure;
 use super::rows;
 use super::sql;
-use crate::sqlite::pack::Targets;
-use crate::sqlite::rows::Name;
+use crate::columns::Name;
+use crate::targets::Targets;
 use crate::{Accepted, IdempotencyClaim, NewRow};
 
 /// Whose key.

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::rows;
 use super::{closing, registry, sql};
 use crate::StatusChanged;
-use crate::sqlite::rows::status_columns_of;
+use crate::columns::status_columns;
 
 /// The lanes of one transaction.
 pub(super) struct Lanes {
@@ -162,7 +162,7 @@ async fn write_status(
     let version = standing.version + i64::from(switched);
     write_failing(conn, webhook, &standing.status).await?;
     if switched {
-        let (name, since, words) = status_columns_of(&standing.status);
+        let (name, since, words) = status_columns(&standing.status);
         let update = sqlx::query(sql::SET_STATUS).bind(webhook.0).bind(name).bind(since).bind(words);
         update.bind(version).bind(now.0).execute(&mut *conn).await?;
         if matches!(standing.status, Status::Disabled { .. }) {

@@ -12,9 +12,9 @@ use super::failure::Failure;
 use super::rows::{self, limit};
 use super::writes::keys;
 use super::{sql, webhooks};
-use crate::sqlite::log::{Facts, Head, Lane, Waiting, line};
-use crate::sqlite::rows::{Name, parse_final};
-use crate::sqlite::walk::Places;
+use crate::columns::{Name, parse_final};
+use crate::derived::Places;
+use crate::derived::{Facts, Head, Lane, Waiting, line};
 use crate::{AttemptLine, DeliveryFilter, DeliveryLine, Page, PageRequest, Reply, Scope, TargetFate};
 
 /// So many deliveries are read at once in search of those that are wanted.

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::rows;
 use super::sql;
 use crate::RegistryChanges;
-use crate::sqlite::rows::StoredWebhook;
+use crate::columns::StoredWebhook;
 
 /// Counts a change of this webhook, and tells every node of it once it is committed.
 pub(super) async fn bump(conn: &mut PgConnection, webhook: WebhookId) -> Result<(), Failure> {

@@ -6,15 +6,15 @@ use bytes::Bytes;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use stayhook_core::{
-    BookingId, ClientId, Description, DisabledReason, EventId, EventType, Failing, Ordering, PropertyId,
-    Reason, Span, Status, Subscription, UnixMs, Webhook, WebhookId, WebhookOptions,
+    BookingId, ClientId, Description, EventId, EventType, Ordering, PropertyId, Reason, Span, Status,
+    Subscription, UnixMs, Webhook, WebhookId, WebhookOptions,
 };
 use uuid::Uuid;
 
 use super::failure::Failure;
 use crate::StoreError;
-use crate::sqlite::pack::Targets;
-use crate::sqlite::rows::{Name, StoredWebhook, parse_booking};
+use crate::columns::{Name, StoredWebhook, parse_booking, parse_status};
+use crate::targets::Targets;
 
 /// An event's id.
 pub(super) fn event_id(row: &PgRow, at: usize) -> Result<EventId, Failure> {
@@ -135,21 +135,9 @@ pub(super) fn property<K: Display>(row: &PgRow, at: usize, name: &Name<K>) -> Re
 
 /// Reads the columns of `sql::status_columns`.
 pub(super) fn status(row: &PgRow, at: usize, webhook: WebhookId) -> Result<Status, Failure> {
-    let name = Name("webhooks", webhook);
-    let since = moment(row, at + 1)?;
-    Ok(match row.try_get(at)? {
-        "active" => {
-            let run = moment(row, at + 3)?.zip(moment(row, at + 4)?);
-            Status::Active { failing: run.map(|(since, last)| Failing { since, last }) }
-        }
-        "paused" => Status::Paused { since: name.valid("status_since", since)? },
-        "disabled" => {
-            let words: Option<String> = row.try_get(at + 2)?;
-            let reason = words.map_or(DisabledReason::Failing, DisabledReason::Admin);
-            Status::Disabled { at: name.valid("status_since", since)?, reason }
-        }
-        _ => return Err(name.corrupt("status").into()),
-    })
+    let run = moment(row, at + 3)?.zip(moment(row, at + 4)?);
+    let (since, words) = (moment(row, at + 1)?, row.try_get(at + 2)?);
+    Ok(parse_status(&Name("webhooks", webhook), row.try_get(at)?, since, words, run)?)
 }
 
 /// For what reason a lane is closing and since when, if it is: two columns of `lanes`.

@@ -14,7 +14,7 @@ use super::lanes::{Lanes, Standing};
 use super::rows;
 use super::sql;
 use super::writes::{Waiting, Writes};
-use crate::sqlite::records::Record;
+use crate::records::Record;
 
 /// At most so many handoffs in one transaction: each is of one group commit.
 const HANDOFFS: i64 = 50;

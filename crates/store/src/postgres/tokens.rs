@@ -6,8 +6,8 @@ use stayhook_core::UnixMs;
 
 use super::failure::Failure;
 use super::{rows, sql};
-use crate::sqlite::rows::{Name, list_text};
-use crate::sqlite::tokens::{parse_properties, properties_text};
+use crate::columns::{Name, list_text};
+use crate::columns::{parse_properties, properties_text};
 use crate::{NewToken, TokenHash, TokenLine};
 
 /// Stores a token's hash and what it may do.

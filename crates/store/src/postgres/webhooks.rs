@@ -9,9 +9,8 @@ use super::failure::Failure;
 use super::lanes::{Lanes, write_failing};
 use super::rows::{self, int, limit};
 use super::{registry, sql};
+use crate::columns::{Name, StoredWebhook, list_text};
 use crate::seal::{Keyring, Purpose};
-use crate::sqlite::rows::{Name, StoredWebhook, list_text};
-use crate::sqlite::webhooks::wanted;
 use crate::{CreateError, NewWebhook, Page, PageRequest, Registered, Scope, StoreError, WebhookFilter};
 
 /// Registers a webhook in the property's lowest free slot.
@@ -133,7 +132,7 @@ pub(super) async fn page(
         for row in &rows {
             let webhook = rows::webhook(row)?.webhook;
             before = webhook.id.0;
-            if !wanted(&webhook, scope, filter) {
+            if !filter.wants(scope, &webhook) {
                 continue;
             }
             if found.len() == page.limit {

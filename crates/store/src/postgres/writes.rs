@@ -8,8 +8,8 @@ use super::clock::Shift;
 use super::failure::Failure;
 use super::rows::int;
 use super::sql;
-use crate::sqlite::records::Record;
-use crate::sqlite::rows::final_columns;
+use crate::columns::final_columns;
+use crate::records::Record;
 
 /// Rows to be written.
 #[derive(Default)]

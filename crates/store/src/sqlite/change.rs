@@ -9,8 +9,9 @@ use stayhook_core::{
 };
 
 use super::closing::{self, CLOSED_AT_ONCE, cancel};
-use super::rows::{self, Name, StoredWebhook};
+use super::rows;
 use super::{lanes, query, sql, webhooks};
+use crate::columns::{Name, StoredWebhook, list_text, status_columns};
 use crate::{ChangeError, ChangeTiming, Scope, StoreError};
 
 /// Makes the change by the rules of [`Webhook::changed`], all or nothing.
@@ -38,13 +39,13 @@ pub(super) fn change(
 }
 
 fn update(conn: &Connection, next: &Webhook, url_number: u32) -> Result<(), StoreError> {
-    let (status, since, words) = rows::status_columns_of(&next.status);
+    let (status, since, words) = status_columns(&next.status);
     let row = params![
         next.id.0,
         next.url,
         url_number,
         next.description.as_ref().map(Description::as_str),
-        rows::list_text(next.events.patterns().iter().map(EventPattern::as_str)),
+        list_text(next.events.patterns().iter().map(EventPattern::as_str)),
         status,
         since,
         words,

@@ -8,10 +8,11 @@ use rusqlite::{Connection, params};
 use stayhook_core::{BookingId, EventId, EventType, Progress, UnixMs, WebhookId};
 
 use super::lanes::Lanes;
-use super::pack::Targets;
-use super::records::Record;
-use super::rows::{self, Name};
+use super::rows;
 use super::{query, sql};
+use crate::columns::Name;
+use crate::records::Record;
+use crate::targets::Targets;
 use crate::{Claim, Claimed, Due, StoreError};
 
 /// Claims what is due. A webhook that has more than its share due goes to the end of the

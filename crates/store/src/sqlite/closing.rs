@@ -3,10 +3,10 @@
 use rusqlite::{Connection, params};
 use stayhook_core::{End, EventId, Reason, UnixMs, WebhookId};
 
-use super::records::Record;
 use super::rows;
 use super::{query, sql};
 use crate::StoreError;
+use crate::records::Record;
 
 /// So many deliveries are cancelled within the transaction that demands it; the sweeper does
 /// the rest, so that switching off a webhook with a million of them locks nobody out.

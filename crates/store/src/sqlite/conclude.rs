@@ -5,9 +5,9 @@ use stayhook_core::{Attempt, End, Next, Progress, UnixMs, decide};
 
 use super::closing::CLOSED_AT_ONCE;
 use super::lanes::{Lanes, Standing};
-use super::records::Record;
-use super::rows::booking_text;
 use super::{query, sql};
+use crate::columns::booking_text;
+use crate::records::Record;
 use crate::{Conclude, Concluded, Conclusion, Fate, Origin, Step, StoreError, Tried};
 
 /// Writes a batch in order. What was accepted before `pruned` is gone, and is not written

@@ -4,9 +4,10 @@ use rusqlite::Connection;
 use stayhook_core::{ClientId, End, EventId, PropertyId, Reason, State, UnixMs};
 
 use super::log::{facts, lane};
-use super::pack::Targets;
-use super::rows::{self, Name};
+use super::rows;
 use super::{query, sql};
+use crate::columns::Name;
+use crate::targets::Targets;
 use crate::{EventLine, StoreError, Target, TargetFate, TargetLine};
 
 /// The event, with the state of every webhook that its property had.

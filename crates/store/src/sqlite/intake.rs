@@ -4,10 +4,12 @@ use rusqlite::{Connection, params};
 use stayhook_core::{ClientId, End, EventId, Reason, UnixMs, WebhookId};
 
 use super::lanes::{Lanes, Standing};
-use super::pack::{Deliveries, Targets};
-use super::records::Record;
-use super::rows::{self, Name, booking_text};
+use super::pack::Deliveries;
+use super::rows;
 use super::{query, sql};
+use crate::columns::{Name, booking_text};
+use crate::records::Record;
+use crate::targets::Targets;
 use crate::{Accepted, HandoffId, IdempotencyClaim, Intake, NewRow, Receipt, StoreError, TargetFate};
 
 /// Writes events in order, and one handoff that names all that is to be sent at once.

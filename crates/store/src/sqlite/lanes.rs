@@ -7,8 +7,9 @@ use std::collections::btree_map::Entry;
 use rusqlite::{Connection, params};
 use stayhook_core::{End, Reason, Status, UnixMs, WebhookId};
 
-use super::rows::{self, Name};
+use super::rows;
 use super::{closing, query, sql};
+use crate::columns::{Name, status_columns};
 use crate::{StatusChanged, StoreError};
 
 /// The lanes of one transaction.
@@ -132,7 +133,7 @@ fn write_status(
     let version = standing.version + i64::from(switched);
     write_failing(conn, webhook, &standing.status)?;
     if switched {
-        let (name, since, words) = rows::status_columns_of(&standing.status);
+        let (name, since, words) = status_columns(&standing.status);
         query::run(conn, sql::SET_STATUS, params![webhook.0, name, since, words, version, now.0])?;
     }
     if switched && matches!(standing.status, Status::Disabled { .. }) {

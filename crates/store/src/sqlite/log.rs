@@ -3,13 +3,12 @@
 //! flight.
 
 use rusqlite::{Connection, params};
-use stayhook_core::{
-    BookingId, End, EventId, EventType, Fault, FaultClass, Reason, State, UnixMs, WebhookId,
-};
+use stayhook_core::{BookingId, EventId, Fault, FaultClass, UnixMs, WebhookId};
 
-use super::rows::{self, Name};
 use super::walk::{self, Walk};
-use super::{query, sql, webhooks};
+use super::{query, rows, sql, webhooks};
+use crate::columns::{Name, parse_final};
+use crate::derived::{Facts, Head, Lane, Waiting, line};
 use crate::{AttemptLine, DeliveryFilter, DeliveryLine, Page, PageRequest, Reply, Scope, StoreError};
 
 /// A page of the webhook's deliveries, newest first.
@@ -50,33 +49,12 @@ pub(super) fn delivery(
     Ok(Some((line, attempts(conn, webhook, event)?)))
 }
 
-/// What holds for all deliveries of a webhook.
-#[derive(Default)]
-pub(crate) struct Lane {
-    pub(crate) held: bool,
-    /// What waits is cancelled for this reason since then, though not every row says so yet.
-    pub(crate) closing: Option<(Reason, UnixMs)>,
-}
-
 /// The webhook's lane; the default if it has none, which a deleted one has not.
 pub(super) fn lane(conn: &Connection, webhook: WebhookId) -> Result<Lane, StoreError> {
     let lane = query::one(conn, sql::LANE, [webhook.0], |row| {
         Ok(Lane { held: row.get(0)?, closing: rows::closing(row, 1, webhook)? })
     })?;
     Ok(lane.unwrap_or_default())
-}
-
-/// What is stored about one delivery.
-pub(crate) struct Facts {
-    pub(crate) waiting: Option<Waiting>,
-    /// Attempts made.
-    pub(crate) attempts: u32,
-    pub(crate) ended: Option<(State, UnixMs)>,
-}
-
-pub(crate) struct Waiting {
-    pub(crate) due: UnixMs,
-    pub(crate) leased: bool,
 }
 
 /// Reads what is stored about a delivery.
@@ -91,43 +69,12 @@ pub(super) fn facts(conn: &Connection, webhook: WebhookId, event: EventId) -> Re
         facts.attempts += u32::from(row.get::<_, Option<u32>>(2)?.is_some());
         let state = row.get::<_, Option<String>>(3)?.map(|state| {
             let reason: Option<String> = row.get(4)?;
-            Name("attempts", event).valid("final", rows::parse_final(&state, reason.as_deref()))
+            Name("attempts", event).valid("final", parse_final(&state, reason.as_deref()))
         });
         facts.ended = state.transpose()?.map(|state| (state, at.after(duration)));
         Ok(())
     })?;
     Ok(facts)
-}
-
-impl Facts {
-    /// Where the delivery stands, and since when if it has ended.
-    pub(crate) fn state(&self, lane: &Lane) -> (State, Option<UnixMs>) {
-        match (&self.waiting, &lane.closing, self.ended) {
-            (Some(Waiting { leased: true, .. }), _, _) => (State::Delivering, None),
-            (Some(_), Some((reason, since)), _) => (State::Ended(End::Cancelled(*reason)), Some(*since)),
-            (Some(_), None, _) if lane.held => (State::Held, None),
-            (Some(_), None, _) => (State::Pending, None),
-            (None, _, Some((state, at))) => (state, Some(at)),
-            (None, _, None) => (State::Delivering, None),
-        }
-    }
-
-    /// Where the delivery stands if its webhook was deleted: what had not ended is cancelled,
-    /// unless an attempt is still under way.
-    pub(crate) fn state_of_deleted(&self) -> State {
-        let deleted = Lane { held: false, closing: Some((Reason::WebhookDeleted, UnixMs(0))) };
-        match self.state(&deleted).0 {
-            State::Delivering if self.waiting.is_none() => {
-                State::Ended(End::Cancelled(Reason::WebhookDeleted))
-            }
-            state => state,
-        }
-    }
-}
-
-pub(crate) struct Head {
-    pub(crate) kind: EventType,
-    pub(crate) booking: Option<BookingId>,
 }
 
 fn head(conn: &Connection, event: EventId) -> Result<Option<Head>, StoreError> {
@@ -155,27 +102,6 @@ fn matching(
     }
     let line = line(webhook, event, head, &facts(conn, webhook, event)?, lane);
     Ok(filter.state.as_ref().is_none_or(|state| state == line.state.as_str()).then_some(line))
-}
-
-pub(crate) fn line(
-    webhook: WebhookId,
-    event: EventId,
-    head: Head,
-    facts: &Facts,
-    lane: &Lane,
-) -> DeliveryLine {
-    let (state, completed_at) = facts.state(lane);
-    let waits = state == State::Pending;
-    DeliveryLine {
-        webhook,
-        event,
-        kind: head.kind,
-        booking: head.booking,
-        state,
-        attempts: facts.attempts,
-        next_attempt_at: facts.waiting.as_ref().filter(|_| waits).map(|it| it.due),
-        completed_at,
-    }
 }
 
 fn attempts(conn: &Connection, webhook: WebhookId, event: EventId) -> Result<Vec<AttemptLine>, StoreError> {

@@ -4,9 +4,10 @@ use rusqlite::{Connection, params};
 use stayhook_core::{End, EventId, Reason, Span, UnixMs, WebhookId};
 
 use super::lanes::Lanes;
-use super::pack::{Deliveries, Targets};
-use super::records::Record;
+use super::pack::Deliveries;
 use super::{closing, query, rows, sql};
+use crate::records::Record;
+use crate::targets::Targets;
 use crate::{StatusChanged, StoreError, Sweep, TargetFate};
 
 /// The 72-hour rule, for webhooks of which no attempt falls due in time.

@@ -5,9 +5,9 @@ use stayhook_core::{EventId, UnixMs, WebhookId};
 
 use super::lanes::{Lanes, Standing};
 use super::pack::Deliveries;
-use super::records::Record;
 use super::{query, rows, sql};
 use crate::StoreError;
+use crate::records::Record;
 
 /// Everything that is in a handoff or leased, and was not settled, falls due at once. Each
 /// gets an `interrupted` attempt: it may have been sent.

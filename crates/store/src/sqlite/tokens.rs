@@ -1,22 +1,18 @@
 //! API tokens.
 
 use rusqlite::{Connection, Row, params};
-use serde_json::Value;
-use stayhook_core::{ClientId, PropertyId, UnixMs};
+use stayhook_core::{ClientId, UnixMs};
 
-use super::rows::{self, Name};
-use super::{query, sql};
-use crate::{NewToken, PropertyScope, StoreError, TokenHash, TokenLine};
-
-/// What stands for every property.
-const ALL: &str = "all";
+use super::{query, rows, sql};
+use crate::columns::{Name, list_text, parse_properties, properties_text};
+use crate::{NewToken, StoreError, TokenHash, TokenLine};
 
 /// Stores a token's hash and what it may do.
 pub(super) fn create(conn: &Connection, new: &NewToken) -> Result<TokenLine, StoreError> {
     let row = params![
         new.name,
         new.client.as_str(),
-        rows::list_text(new.scopes.iter().map(String::as_str)),
+        list_text(new.scopes.iter().map(String::as_str)),
         properties_text(&new.properties),
         new.hash.0,
         new.at.0,
@@ -61,41 +57,4 @@ fn read(row: &Row<'_>) -> Result<TokenLine, StoreError> {
         created_at: UnixMs(row.get(5)?),
         revoked_at: rows::moment(row, 6)?,
     })
-}
-
-pub(crate) fn properties_text(properties: &PropertyScope) -> String {
-    match properties {
-        PropertyScope::All => Value::from(ALL).to_string(),
-        PropertyScope::Only(list) => Value::from_iter(list.iter().map(|it| it.get())).to_string(),
-    }
-}
-
-pub(crate) fn parse_properties(text: &str) -> Option<PropertyScope> {
-    match serde_json::from_str(text).ok()? {
-        Value::String(all) if all == ALL => Some(PropertyScope::All),
-        Value::Array(list) => {
-            let properties = list.iter().map(|it| PropertyId::new(it.as_i64()?).ok());
-            let mut properties: Vec<PropertyId> = properties.collect::<Option<_>>()?;
-            properties.sort_unstable();
-            Some(PropertyScope::Only(properties))
-        }
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn properties_read_back() {
-        let only =
-            |list: &[i64]| PropertyScope::Only(list.iter().map(|it| PropertyId::new(*it).unwrap()).collect());
-        for scope in [PropertyScope::All, only(&[]), only(&[101, 102])] {
-            assert_eq!(parse_properties(&properties_text(&scope)), Some(scope));
-        }
-        for wrong in ["", "none", "\"none\"", "[0]", "[\"101\"]", "{}"] {
-            assert_eq!(parse_properties(wrong), None, "{wrong}");
-        }
-    }
 }

@@ -2,10 +2,12 @@
 //! places at once, without reading more of any than the page needs.
 
 use rusqlite::{CachedStatement, Connection, Rows, params};
-use stayhook_core::{EventId, Reason, State, WebhookId};
+use stayhook_core::{EventId, Reason, WebhookId};
 
-use super::pack::{Deliveries, Targets};
+use super::pack::Deliveries;
 use super::{query, rows, sql};
+use crate::derived::Places;
+use crate::targets::Targets;
 use crate::{DeliveryFilter, StoreError, TargetFate};
 
 /// The statements that a walk steps through.
@@ -71,22 +73,6 @@ impl<'s> Walk<'s> {
             }
         }
         Ok(newest)
-    }
-}
-
-/// Where deliveries of a state are to be found.
-pub(crate) struct Places {
-    pub(crate) attempts: bool,
-    pub(crate) pending: bool,
-    pub(crate) handoffs: bool,
-}
-
-impl Places {
-    pub(crate) fn of(state: Option<&str>) -> Self {
-        let Some(state) = state else { return Self { attempts: true, pending: true, handoffs: true } };
-        let delivering = state == State::Delivering.as_str();
-        let waits = delivering || [State::Pending, State::Held].iter().any(|it| it.as_str() == state);
-        Self { attempts: !waits, pending: waits, handoffs: delivering }
     }
 }
 

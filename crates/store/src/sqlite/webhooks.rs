@@ -2,17 +2,14 @@
 
 use rusqlite::{Connection, params};
 use stayhook_core::{
-    ClientId, Description, EventPattern, PropertyId, Reason, SigningSecret, Status, UnixMs, Webhook,
-    WebhookId,
+    ClientId, Description, EventPattern, PropertyId, Reason, Status, UnixMs, Webhook, WebhookId,
 };
 
 use super::closing::{self, CLOSED_AT_ONCE};
-use super::rows::{self, Name, StoredWebhook};
-use super::{lanes, query, sql};
-use crate::seal::{Keyring, Purpose, Unopened};
-use crate::{
-    CreateError, NewWebhook, Page, PageRequest, Registered, Scope, StatusName, StoreError, WebhookFilter,
-};
+use super::{lanes, query, rows, sql};
+use crate::columns::{Name, StoredWebhook, list_text};
+use crate::seal::{Keyring, Purpose};
+use crate::{CreateError, NewWebhook, Page, PageRequest, Registered, Scope, StoreError, WebhookFilter};
 
 /// Registers a webhook in the property's lowest free slot.
 pub(super) fn create(
@@ -46,7 +43,7 @@ fn insert(conn: &Connection, new: &NewWebhook, slot: u32) -> Result<Webhook, Sto
         slot,
         new.url,
         new.description.as_ref().map(Description::as_str),
-        rows::list_text(new.events.patterns().iter().map(EventPattern::as_str)),
+        list_text(new.events.patterns().iter().map(EventPattern::as_str)),
         options.include_custom_parameters,
         options.skip_own,
         options.ordering.as_str(),
@@ -113,7 +110,7 @@ pub(super) fn page(
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let webhook = rows::webhook(row)?.webhook;
-        if !wanted(&webhook, scope, filter) {
+        if !filter.wants(scope, &webhook) {
             continue;
         }
         if found.len() == page.limit {
@@ -124,26 +121,9 @@ pub(super) fn page(
     Ok(Page { rows: found, more: false })
 }
 
-pub(crate) fn wanted(webhook: &Webhook, scope: &Scope, filter: &WebhookFilter) -> bool {
-    let status = |asked: StatusName| asked == StatusName::of(&webhook.status);
-    scope.sees(&webhook.client, webhook.property) && filter.status.is_none_or(status)
-}
-
 /// Every webhook.
 pub(super) fn all(conn: &Connection) -> Result<Vec<StoredWebhook>, StoreError> {
     query::many(conn, sql::WEBHOOKS, [i64::MAX], rows::webhook)
-}
-
-/// Opens a webhook's secret.
-pub(crate) fn open(keyring: &Keyring, stored: StoredWebhook) -> Result<Registered, StoreError> {
-    let StoredWebhook { webhook, url_number, sealed } = stored;
-    let opened = keyring.open(webhook.id, Purpose::SigningSecret, &sealed).map_err(|error| match error {
-        Unopened::OtherKey => StoreError::WrongKey,
-        Unopened::Damaged => Name("webhooks", webhook.id).corrupt("secret"),
-    })?;
-    let secret = std::str::from_utf8(&opened).ok().and_then(|text| SigningSecret::parse(text).ok());
-    let secret = Name("webhooks", webhook.id).valid("secret", secret)?;
-    Ok(Registered { webhook, secret, url_number })
 }
 
 /// Deletes the webhook and cancels what waits for it; the sweeper does the rest where it is

@@ -16,9 +16,9 @@ use stayhook_store::{Store, Timing};
 use stayhook_testkit::Postgres;
 
 async fn open() -> (Arc<dyn Store>, Postgres) {
-    let database = Postgres::create().expect("a throw-away database");
+    let database = Postgres::create().unwrap();
     // The suite moves the clock by hand.
-    let store = support::try_open(&database, Timing::Caller).await.expect("an empty database can be opened");
+    let store = support::try_open(&database, Timing::Caller).await.unwrap();
     (Arc::new(store), database)
 }
 

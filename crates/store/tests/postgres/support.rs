@@ -14,48 +14,52 @@ use stayhook_store::{
 use stayhook_testkit::Postgres;
 
 /// Several nodes, and a way to look behind them.
-pub struct House {
-    pub database: Postgres,
-    pub sql: PgConnection,
+pub(crate) struct House {
+    pub(crate) database: Postgres,
+    pub(crate) sql: PgConnection,
 }
 
 impl House {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let database = Postgres::create().unwrap();
         let sql = PgConnection::connect(database.url()).await.unwrap();
         Self { database, sql }
     }
 
-    pub async fn node(&self) -> PostgresStore {
+    pub(crate) async fn node(&self) -> PostgresStore {
         try_open(&self.database, Timing::Database).await.unwrap()
     }
 
     /// What time it is for the database.
-    pub async fn now(&mut self) -> UnixMs {
+    pub(crate) async fn now(&mut self) -> UnixMs {
         UnixMs(self.number("SELECT stayhook.clock()").await)
     }
 
-    pub async fn number(&mut self, query: &'static str) -> i64 {
+    pub(crate) async fn number(&mut self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&mut self.sql).await.unwrap()
     }
 
-    pub async fn run(&mut self, statement: &'static str) {
+    pub(crate) async fn run(&mut self, statement: &'static str) {
         sqlx::raw_sql(statement).execute(&mut self.sql).await.unwrap();
     }
 }
 
-pub async fn try_open(database: &Postgres, timing: Timing) -> Result<PostgresStore, StoreError> {
+pub(crate) async fn try_open(database: &Postgres, timing: Timing) -> Result<PostgresStore, StoreError> {
     open_with(database, timing, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").await
 }
 
-pub async fn open_with(database: &Postgres, timing: Timing, key: &str) -> Result<PostgresStore, StoreError> {
+pub(crate) async fn open_with(
+    database: &Postgres,
+    timing: Timing,
+    key: &str,
+) -> Result<PostgresStore, StoreError> {
     let keyring = Keyring::parse(key).unwrap();
     let url = database.url().to_owned();
     PostgresStore::open(PostgresOptions { url, keyring, migrate: true, node: "test".to_owned(), timing })
         .await
 }
 
-pub fn new_webhook(property: i64, at: UnixMs) -> NewWebhook {
+pub(crate) fn new_webhook(property: i64, at: UnixMs) -> NewWebhook {
     NewWebhook {
         client: ClientId::parse("pms").unwrap(),
         property: PropertyId::new(property).unwrap(),
@@ -70,11 +74,11 @@ pub fn new_webhook(property: i64, at: UnixMs) -> NewWebhook {
 }
 
 /// Registers a webhook of a property of its own.
-pub async fn webhook(store: &PostgresStore, property: i64) -> WebhookId {
+pub(crate) async fn webhook(store: &PostgresStore, property: i64) -> WebhookId {
     store.create_webhook(new_webhook(property, UnixMs(0))).await.unwrap().webhook.id
 }
 
-pub fn row(id: EventId, targets: &[(WebhookId, TargetFate)]) -> NewRow {
+pub(crate) fn row(id: EventId, targets: &[(WebhookId, TargetFate)]) -> NewRow {
     let target =
         |(webhook, fate): &(WebhookId, TargetFate)| Target { webhook: *webhook, body: 0, fate: *fate };
     NewRow {
@@ -92,31 +96,31 @@ pub fn row(id: EventId, targets: &[(WebhookId, TargetFate)]) -> NewRow {
 }
 
 /// An event accepted then; the number tells those of one moment apart.
-pub fn event(at: UnixMs, number: u16) -> EventId {
+pub(crate) fn event(at: UnixMs, number: u16) -> EventId {
     EventId::new(at, u128::from(number) << 62)
 }
 
-pub async fn accept(store: &PostgresStore, events: Vec<NewRow>) -> Receipt {
+pub(crate) async fn accept(store: &PostgresStore, events: Vec<NewRow>) -> Receipt {
     store.intake(Intake { events, ..Intake::default() }).await.unwrap()
 }
 
 /// Accepts one event that this node sends to the webhook at once.
-pub async fn send(store: &PostgresStore, webhook: WebhookId, event: EventId) -> HandoffId {
+pub(crate) async fn send(store: &PostgresStore, webhook: WebhookId, event: EventId) -> HandoffId {
     accept(store, vec![row(event, &[(webhook, TargetFate::Send)])]).await.handoff.unwrap()
 }
 
 /// Accepts one event that waits for the webhook.
-pub async fn wait(store: &PostgresStore, webhook: WebhookId, event: EventId) {
+pub(crate) async fn wait(store: &PostgresStore, webhook: WebhookId, event: EventId) {
     accept(store, vec![row(event, &[(webhook, TargetFate::Wait)])]).await;
 }
 
-pub async fn claim(store: &PostgresStore, now: UnixMs) -> Claimed {
+pub(crate) async fn claim(store: &PostgresStore, now: UnixMs) -> Claimed {
     let claim = Claim { now, lease: Span::seconds(45), lanes: 8, per_lane: 8, skip: vec![] };
     store.claim(claim).await.unwrap()
 }
 
 /// An attempt that ended then.
-pub fn tried(outcome: Outcome, ended: UnixMs) -> Step {
+pub(crate) fn tried(outcome: Outcome, ended: UnixMs) -> Step {
     let failed = outcome != Outcome::Accepted;
     let reply = Reply {
         status: Some(if failed { 500 } else { 200 }),
@@ -134,9 +138,9 @@ pub fn tried(outcome: Outcome, ended: UnixMs) -> Step {
     })
 }
 
-pub const FAILED: Outcome = Outcome::Failed { retry_after: None };
+pub(crate) const FAILED: Outcome = Outcome::Failed { retry_after: None };
 
-pub fn conclusion(
+pub(crate) fn conclusion(
     webhook: WebhookId,
     event: EventId,
     origin: Origin,
@@ -153,7 +157,7 @@ pub fn conclusion(
     }
 }
 
-pub async fn conclude(store: &PostgresStore, conclusion: Conclusion, now: UnixMs) -> Concluded {
+pub(crate) async fn conclude(store: &PostgresStore, conclusion: Conclusion, now: UnixMs) -> Concluded {
     let finished = match conclusion.origin {
         Origin::Handoff(id) => vec![id],
         Origin::Claim => vec![],
