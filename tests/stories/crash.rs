@@ -78,3 +78,26 @@ pub(crate) async fn retries_survive_a_restart(on: Database) {
     let delivery = house.until_state(webhook, &event, "delivered").await;
     assert_eq!(delivery["attemptCount"], 2);
 }
+
+pub(crate) async fn an_orderly_stop_invents_no_attempts(on: Database) {
+    let house = House::open(on).await;
+    let receiver = Receiver::start().await.unwrap();
+    receiver.always(Reply::status(500).after(Duration::from_millis(500)));
+    let (webhook, _) = house.register(&receiver.url("/")).await;
+    let mut events = Vec::new();
+    for booking in 0..100 {
+        events.push(house.enqueue(booking).await);
+    }
+    receiver.wait_for(1, PATIENCE).await;
+    let house = house.restart().await;
+    let sent = receiver.count();
+    receiver.always(Reply::status(200));
+    house.clock.advance(stayhook_core::Span::minutes(1));
+    let mut attempts = 0;
+    for event in &events {
+        let delivery = house.until_state(webhook, event, "delivered").await;
+        attempts += delivery["attemptCount"].as_u64().unwrap();
+        assert!(!delivery.to_string().contains("interrupted"), "{delivery}");
+    }
+    assert_eq!(receiver.count() as u64, attempts, "{sent} were sent before the stop");
+}

@@ -42,6 +42,7 @@ on_both_databases! {
         what_was_in_flight_at_a_crash_is_sent_again_and_marked,
         a_crash_in_the_middle_of_many_loses_none,
         an_orderly_stop_sends_nothing_twice,
+        an_orderly_stop_invents_no_attempts,
         retries_survive_a_restart;
     delivery:
         a_booking_arrives_signed_and_without_what_is_sensitive,
@@ -66,7 +67,8 @@ on_both_databases! {
         rule_3_the_published_schedule,
         rule_3_retry_after_lengthens_a_delay,
         rule_8_another_url_is_tried_within_the_base,
-        rule_8_dropped_types_are_cancelled;
+        rule_8_dropped_types_are_cancelled,
+        rule_8_a_failure_at_the_old_url_does_not_count;
     safety:
         a_private_address_is_refused_at_registration,
         a_url_that_the_rules_no_longer_allow_is_never_called;

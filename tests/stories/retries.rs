@@ -73,3 +73,18 @@ pub(crate) async fn rule_8_dropped_types_are_cancelled(on: Database) {
     assert_eq!(delivery["reason"], "unsubscribed");
     assert_eq!(house.delivery(webhook, &created).await["status"], "pending");
 }
+
+pub(crate) async fn rule_8_a_failure_at_the_old_url_does_not_count(on: Database) {
+    let house = House::open(on).await;
+    let hanging = Receiver::start().await.unwrap();
+    hanging.always(Reply::status(500).after(std::time::Duration::from_millis(300)));
+    let (webhook, _) = house.register(&hanging.url("/")).await;
+    let event = house.enqueue(1).await;
+    hanging.wait_for(1, PATIENCE).await;
+    let mended = Receiver::start().await.unwrap();
+    house.patch(webhook, json!({"url": mended.url("/")})).await;
+    house.until_attempts(webhook, &event, 1).await;
+    assert!(house.get(&format!("/public/v1/webhooks/{webhook}")).await.get("failingSince").is_none());
+    house.clock.advance(Span::minutes(1));
+    house.until_state(webhook, &event, "delivered").await;
+}

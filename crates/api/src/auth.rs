@@ -76,8 +76,8 @@ pub(crate) struct Caller {
     token: TokenHash,
 }
 
-/// The caller of a request that reports events, who counts against
-/// `limits.events_per_second` instead.
+/// An internal service that reports events or looks them up: what it reports counts against
+/// `limits.events_per_second`.
 pub(crate) struct Reporter(Caller);
 
 impl Caller {

@@ -64,8 +64,9 @@ pub struct ApiState {
 pub struct ApiLimits {
     /// The most bytes that one event may have as JSON (`limits.event_bytes`).
     pub event_bytes: usize,
-    /// How often a token may be used per second, but for reporting events
-    /// (`limits.requests_per_second`); twice that in a burst. None means no limit.
+    /// How often a token may be used per second at the public API
+    /// (`limits.requests_per_second`); what comes in within ten seconds may come at once. None
+    /// means no limit.
     pub requests_per_second: Option<u32>,
     /// How many events a token may report per second (`limits.events_per_second`).
     pub events_per_second: Option<u32>,

@@ -23,6 +23,9 @@ pub enum Outcome {
         /// The receiver's own wish, already parsed and bounded.
         retry_after: Option<Span>,
     },
+    /// The attempt failed at a URL that was replaced while it was under way: says nothing about
+    /// the new one, which is tried within the first delay of the backoff.
+    Moved,
     /// The receiver asked to come back, by the profile's status policy: no failure, no step.
     Again {
         /// How long to wait.
@@ -156,6 +159,7 @@ pub fn decide(
             let theirs = retry_after.unwrap_or_default().min(policy.backoff.cap);
             (Touch::Failed(now), ours.max(theirs), steps)
         }
+        Outcome::Moved => (Touch::Nothing, policy.backoff.delay(1, roll), progress.steps),
         Outcome::Again { after } => (Touch::Nothing, after.min(policy.backoff.cap), progress.steps),
         Outcome::Interrupted => (Touch::Nothing, policy.interrupted, progress.steps),
     };
@@ -257,6 +261,7 @@ mod tests {
             Just(Outcome::Accepted),
             proptest::option::of(any::<u64>())
                 .prop_map(|ms| Outcome::Failed { retry_after: ms.map(Span::millis) }),
+            Just(Outcome::Moved),
             any::<u64>().prop_map(|ms| Outcome::Again { after: Span::millis(ms) }),
             Just(Outcome::Interrupted),
         ]
@@ -297,6 +302,14 @@ mod tests {
     fn an_interruption_is_nobodys_failure() {
         let verdict = run(3, Some(&Status::ACTIVE), Outcome::Interrupted, 0, 0);
         assert_eq!(verdict.next, Next::Retry { due: UnixMs(1_000), steps: 3 });
+        assert_eq!(verdict.status, Some(Status::ACTIVE));
+    }
+
+    /// Rules 4 and 8: what fails at the old URL does not count against the new one.
+    #[test]
+    fn a_failure_at_a_url_that_was_replaced_does_not_count() {
+        let verdict = run(9, Some(&Status::ACTIVE), Outcome::Moved, 0, 0);
+        assert_eq!(verdict.next, Next::Retry { due: UnixMs(60_000), steps: 9 });
         assert_eq!(verdict.status, Some(Status::ACTIVE));
     }
 

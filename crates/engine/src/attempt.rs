@@ -32,10 +32,11 @@ struct Started {
 pub(crate) async fn run(ticket: Ticket) {
     let Some(item) = &ticket.item else { return };
     let entry = ticket.shared.registry.get(item.webhook);
-    let (step, feedback) = match standing(entry.as_deref(), item, ticket.started.wall) {
-        Standing::Send(entry) => send(&ticket, entry, item).await,
-        Standing::Not(step) => (step, Feedback::Neutral),
-    };
+    let (step, feedback) =
+        match standing(entry.as_deref(), item, ticket.started.wall, ticket.shared.config.keep) {
+            Standing::Send(entry) => send(&ticket, entry, item).await,
+            Standing::Not(step) => (step, Feedback::Neutral),
+        };
     ticket.conclude(step, feedback);
 }
 
@@ -48,7 +49,10 @@ pub(crate) enum Standing<'a> {
 }
 
 /// Looks at the webhook as it is now: fan-out may be hours ago.
-pub(crate) fn standing<'a>(entry: Option<&'a Entry>, item: &Item, now: UnixMs) -> Standing<'a> {
+pub(crate) fn standing<'a>(entry: Option<&'a Entry>, item: &Item, now: UnixMs, keep: Span) -> Standing<'a> {
+    if item.event.accepted_at().after(keep) <= now {
+        return Standing::Not(Step::Ended(End::Expired(Reason::Retention)));
+    }
     let cancelled = |reason| Standing::Not(Step::Ended(End::Cancelled(reason)));
     let Some(entry) = entry else { return cancelled(Reason::WebhookDeleted) };
     match entry.webhook.status {
@@ -149,7 +153,8 @@ impl Ticket {
     }
 
     fn end(&self, item: Item, step: Step, feedback: Feedback) {
-        self.shared.dispatch.ended(&item, feedback);
+        let took = self.shared.clock.monotonic().saturating_sub(self.started.monotonic);
+        self.shared.dispatch.ended(&item, feedback, took);
         self.shared.feed.room();
         self.shared.settle.add(conclusion(item, step));
     }

@@ -45,9 +45,17 @@ impl Dispatch {
             return;
         }
         {
+            let failing = |webhook| {
+                shared.registry.get(webhook).is_some_and(|it| it.webhook.status.failing().is_some())
+            };
+            let items: Vec<(Item, bool)> = items
+                .into_iter()
+                .map(|item| (failing(item.webhook), item))
+                .map(|(it, item)| (item, it))
+                .collect();
             let mut queues = self.lock();
-            for item in items {
-                queues.push(item);
+            for (item, failing) in items {
+                queues.push(item, failing);
             }
         }
         self.pump(shared);
@@ -63,10 +71,10 @@ impl Dispatch {
     }
 
     /// An attempt that was started is over: its place is free.
-    pub(crate) fn ended(&self, item: &Item, feedback: Feedback) {
+    pub(crate) fn ended(&self, item: &Item, feedback: Feedback, took: Duration) {
         let in_flight = {
             let mut queues = self.lock();
-            queues.ended(item.webhook, item.booking.as_ref(), feedback);
+            queues.ended(item.webhook, item.booking.as_ref(), feedback, took);
             queues.in_flight()
         };
         if in_flight == 0 {
@@ -132,6 +140,11 @@ impl Dispatch {
     pub(crate) fn stop(&self) -> Vec<Item> {
         self.stopped.store(true, Ordering::Release);
         self.lock().drain_all()
+    }
+
+    /// Whether [`Dispatch::stop`] was called.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
     }
 
     /// Ends when no attempt is in flight.

@@ -357,8 +357,10 @@ impl Engine {
         let shared = &self.shared;
         shared.accepting.store(false, Ordering::Release);
         self.accept_the_last().await;
-        let waiting = shared.dispatch.stop();
-        shared.spill(waiting);
+        shared.spill(shared.dispatch.stop());
+        // A claim that was under way may have brought more into memory; none comes after it.
+        shared.feed.last_claim().await;
+        shared.spill(shared.dispatch.stop());
         let deadline = shared.clock.sleep_until(shared.clock.now().after(grace));
         tokio::select! {
             () = shared.dispatch.drained() => {}
@@ -366,12 +368,13 @@ impl Engine {
         }
         shared.stopping.send_replace(true);
         shared.dispatch.drained().await;
-        // A claim that was under way may have brought more into memory.
-        shared.spill(shared.dispatch.stop());
         let deadline = shared.clock.sleep_until(shared.clock.now().after(grace));
         tokio::select! {
             () = shared.dispatch.settled_all(shared) => {}
             () = deadline => tracing::error!("outcomes could not be written before the end; their deliveries will be repeated"),
+        }
+        if let Err(error) = shared.store.leave().await {
+            tracing::warn!(%error, "other nodes take over when they miss this one");
         }
     }
 
@@ -426,7 +429,7 @@ impl Shared {
         let mut keep = Vec::new();
         let now = self.clock.now();
         for item in self.dispatch.take_back(webhook) {
-            match standing(entry.as_deref(), &item, now) {
+            match standing(entry.as_deref(), &item, now, self.config.keep) {
                 Standing::Send(_) => keep.push(item),
                 Standing::Not(step) => {
                     self.dispatch.unsettled(1);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use stayhook_core::{Span, UnixMs, WebhookId};
 use stayhook_store::{Claim, Claimed, Origin};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::engine::Shared;
 use crate::queues::Item;
@@ -26,11 +26,18 @@ pub(crate) struct Feed {
     bell: Notify,
     /// The last claim left something out because its webhook, or memory, was full.
     hungry: AtomicBool,
+    /// Held while a claim is under way.
+    claiming: Mutex<()>,
 }
 
 impl Feed {
     pub(crate) fn new() -> Self {
-        Self { alarm: AtomicI64::new(i64::MAX), bell: Notify::new(), hungry: AtomicBool::new(false) }
+        Self {
+            alarm: AtomicI64::new(i64::MAX),
+            bell: Notify::new(),
+            hungry: AtomicBool::new(false),
+            claiming: Mutex::const_new(()),
+        }
     }
 
     /// Something is due now.
@@ -45,6 +52,12 @@ impl Feed {
         }
     }
 
+    /// After [`crate::dispatch::Dispatch::stop`]: ends when no claim is under way, and none
+    /// will be.
+    pub(crate) async fn last_claim(&self) {
+        drop(self.claiming.lock().await);
+    }
+
     /// There may be room in memory for what was left out.
     pub(crate) fn room(&self) {
         if self.hungry.load(Ordering::Acquire) && self.hungry.swap(false, Ordering::AcqRel) {
@@ -57,6 +70,10 @@ impl Feed {
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut stopping = shared.stopping.subscribe();
     loop {
+        let claiming = shared.feed.claiming.lock().await;
+        if shared.dispatch.is_stopped() {
+            return;
+        }
         let next = match step(&shared).await {
             Ok(next) => next,
             Err(error) => {
@@ -65,6 +82,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 Some(shared.clock.now().after(Span::seconds(1)))
             }
         };
+        drop(claiming);
         let now = shared.clock.now();
         let alarm = next.unwrap_or(UnixMs(i64::MAX)).min(now.after(POLL));
         if alarm <= now {

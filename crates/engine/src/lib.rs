@@ -18,6 +18,7 @@ mod pickup;
 mod queues;
 mod registry;
 mod settle;
+mod shares;
 mod upkeep;
 mod window;
 mod wire;

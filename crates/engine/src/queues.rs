@@ -9,6 +9,7 @@ use bytes::Bytes;
 use stayhook_core::{BookingId, EventId, EventType, Progress, WebhookId};
 use stayhook_store::Origin;
 
+use crate::shares::{QUICK, Shares, Trust};
 use crate::window::{Feedback, Window};
 
 /// A delivery in memory of this node.
@@ -43,10 +44,17 @@ pub(crate) struct Limits {
 /// The queues of all webhooks that have something to do.
 pub(crate) struct Queues {
     limits: Limits,
+    shares: Shares,
     lanes: HashMap<WebhookId, Lane>,
-    /// Webhooks that may start something, in turn. Each stands in it at most once.
+    /// Webhooks that may start something, in turn. Each stands in one of these at most once.
     turn: VecDeque<WebhookId>,
+    /// The same for those that do not answer.
+    suspects: VecDeque<WebhookId>,
+    /// Those that had more in flight than the node has room for: one of them is looked at
+    /// again with each attempt that ends.
+    resting: VecDeque<WebhookId>,
     in_flight: usize,
+    suspects_in_flight: usize,
     items: usize,
     bytes: usize,
 }
@@ -59,6 +67,9 @@ struct Lane {
     /// Queued and parked.
     waiting: usize,
     window: Window,
+    trust: Trust,
+    /// How many of those in flight started while the webhook was a suspect.
+    as_suspect: usize,
     in_turn: bool,
     backlog: Backlog,
 }
@@ -73,7 +84,18 @@ struct Backlog {
 
 impl Queues {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, lanes: HashMap::new(), turn: VecDeque::new(), in_flight: 0, items: 0, bytes: 0 }
+        Self {
+            limits,
+            shares: Shares::of(limits.in_flight),
+            lanes: HashMap::new(),
+            turn: VecDeque::new(),
+            suspects: VecDeque::new(),
+            resting: VecDeque::new(),
+            in_flight: 0,
+            suspects_in_flight: 0,
+            items: 0,
+            bytes: 0,
+        }
     }
 
     /// Whether a fresh delivery of this webhook may be kept in memory.
@@ -87,11 +109,17 @@ impl Queues {
     }
 
     /// Adds a delivery behind those of its webhook. The bounds are kept by who adds.
-    pub(crate) fn push(&mut self, item: Item) {
+    ///
+    /// `failing`: whether the webhook is known to fail, in case that it has no queue yet.
+    pub(crate) fn push(&mut self, item: Item, failing: bool) {
         self.items += 1;
         self.bytes += item.body.len();
         let webhook = item.webhook;
+        let new = !self.lanes.contains_key(&webhook);
         let lane = self.lane(webhook);
+        if new && failing {
+            lane.trust = Trust::Suspect;
+        }
         lane.waiting += 1;
         lane.queue.push_back(item);
         self.take_turn(webhook);
@@ -101,11 +129,20 @@ impl Queues {
     /// [`Queues::ended`].
     pub(crate) fn start(&mut self) -> Option<Item> {
         while self.in_flight < self.limits.in_flight {
-            let webhook = self.turn.pop_front()?;
+            let webhook = self.next_in_turn()?;
             let Some(lane) = self.lanes.get_mut(&webhook) else { continue };
+            if !self.shares.allow(lane.trust, lane.in_flight, self.in_flight, self.suspects_in_flight) {
+                match lane.trust {
+                    // Its turn comes when another of its kind has ended.
+                    Trust::Suspect => self.suspects.push_back(webhook),
+                    Trust::Unknown | Trust::Proven => self.resting.push_back(webhook),
+                }
+                continue;
+            }
             lane.in_turn = false;
             let Some(item) = lane.start() else { continue };
             self.in_flight += 1;
+            self.suspects_in_flight += usize::from(lane.trust == Trust::Suspect);
             self.items -= 1;
             self.bytes -= item.body.len();
             self.take_turn(webhook);
@@ -114,16 +151,38 @@ impl Queues {
         None
     }
 
-    /// An attempt is over: its place, and its booking's, are free.
-    pub(crate) fn ended(&mut self, webhook: WebhookId, booking: Option<&BookingId>, feedback: Feedback) {
+    /// An attempt is over after this time: its place, and its booking's, are free.
+    pub(crate) fn ended(
+        &mut self,
+        webhook: WebhookId,
+        booking: Option<&BookingId>,
+        feedback: Feedback,
+        took: Duration,
+    ) {
         self.in_flight -= 1;
+        self.turn.extend(self.resting.pop_front());
         let Some(lane) = self.lanes.get_mut(&webhook) else { return };
         lane.in_flight -= 1;
+        if lane.as_suspect > 0 {
+            lane.as_suspect -= 1;
+            self.suspects_in_flight -= 1;
+        }
         lane.window.learn(feedback, lane.in_flight);
+        lane.trust = if took < QUICK { Trust::Proven } else { Trust::Suspect };
         if let Some(booking) = booking {
             lane.release(&booking.key());
         }
         self.take_turn(webhook);
+    }
+
+    /// Suspects come first while they have a share left: they are few in flight by it.
+    fn next_in_turn(&mut self) -> Option<WebhookId> {
+        if self.shares.suspects_may_start(self.in_flight, self.suspects_in_flight)
+            && let Some(webhook) = self.suspects.pop_front()
+        {
+            return Some(webhook);
+        }
+        self.turn.pop_front()
     }
 
     /// Takes everything of a webhook that has not started.
@@ -208,7 +267,10 @@ impl Queues {
         let Some(lane) = self.lanes.get_mut(&webhook) else { return };
         if !lane.in_turn && !lane.queue.is_empty() && lane.in_flight < lane.window.size() {
             lane.in_turn = true;
-            self.turn.push_back(webhook);
+            match lane.trust {
+                Trust::Suspect => self.suspects.push_back(webhook),
+                Trust::Unknown | Trust::Proven => self.turn.push_back(webhook),
+            }
         }
     }
 }
@@ -221,6 +283,8 @@ impl Lane {
             in_flight: 0,
             waiting: 0,
             window: Window::new(most),
+            trust: Trust::Unknown,
+            as_suspect: 0,
             in_turn: false,
             backlog: Backlog::default(),
         }
@@ -241,6 +305,7 @@ impl Lane {
                 self.busy.insert(key, VecDeque::new());
             }
             self.in_flight += 1;
+            self.as_suspect += usize::from(self.trust == Trust::Suspect);
             self.waiting -= 1;
             return Some(item);
         }
@@ -288,7 +353,8 @@ mod tests {
     }
 
     fn ended(queues: &mut Queues, webhook: i64, booking: Option<i64>) {
-        queues.ended(WebhookId(webhook), booking.map(BookingId::Number).as_ref(), Feedback::Neutral);
+        let booking = booking.map(BookingId::Number);
+        queues.ended(WebhookId(webhook), booking.as_ref(), Feedback::Neutral, Duration::ZERO);
     }
 
     /// Rule 10: one webhook uses at most its share, and webhooks take turns.
@@ -296,10 +362,10 @@ mod tests {
     fn webhooks_take_turns_within_their_windows() {
         let mut queues = Queues::new(LIMITS);
         for event in 1..=50 {
-            queues.push(item(1, event, None));
+            queues.push(item(1, event, None), false);
         }
-        queues.push(item(2, 51, None));
-        queues.push(item(3, 52, None));
+        queues.push(item(2, 51, None), false);
+        queues.push(item(3, 52, None), false);
         assert_eq!(start_all(&mut queues), [(1, 1), (2, 51), (3, 52), (1, 2)]);
         ended(&mut queues, 1, None);
         assert_eq!(start_all(&mut queues), [(1, 3)]);
@@ -309,7 +375,7 @@ mod tests {
     fn no_more_than_the_node_may_have_in_flight() {
         let mut queues = Queues::new(LIMITS);
         for webhook in 1..=20 {
-            queues.push(item(webhook, webhook, None));
+            queues.push(item(webhook, webhook, None), false);
         }
         assert_eq!(start_all(&mut queues).len(), 8);
         ended(&mut queues, 1, None);
@@ -320,10 +386,10 @@ mod tests {
     #[test]
     fn a_booking_has_one_attempt_in_flight() {
         let mut queues = Queues::new(LIMITS);
-        queues.push(item(1, 1, Some(9001)));
-        queues.push(item(1, 2, Some(9001)));
-        queues.push(item(1, 3, Some(9001)));
-        queues.push(item(1, 4, Some(9002)));
+        queues.push(item(1, 1, Some(9001)), false);
+        queues.push(item(1, 2, Some(9001)), false);
+        queues.push(item(1, 3, Some(9001)), false);
+        queues.push(item(1, 4, Some(9002)), false);
         assert_eq!(start_all(&mut queues), [(1, 1), (1, 4)]);
         ended(&mut queues, 1, Some(9001));
         assert_eq!(start_all(&mut queues), [(1, 2)]);
@@ -336,9 +402,9 @@ mod tests {
     fn what_is_taken_back_comes_in_order_with_what_was_parked() {
         let mut queues = Queues::new(LIMITS);
         for event in 1..=4 {
-            queues.push(item(1, event, Some(9001)));
+            queues.push(item(1, event, Some(9001)), false);
         }
-        queues.push(item(1, 5, None));
+        queues.push(item(1, 5, None), false);
         assert_eq!(start_all(&mut queues), [(1, 1), (1, 5)]);
         let events: Vec<i64> =
             queues.drain(WebhookId(1)).iter().map(|item| item.event.accepted_at().0).collect();
@@ -352,8 +418,8 @@ mod tests {
     fn stuck_webhooks_are_found_by_their_oldest() {
         let mut queues = Queues::new(LIMITS);
         for event in 1..=10 {
-            queues.push(item(1, event, None));
-            queues.push(item(2, event + 100, None));
+            queues.push(item(1, event, None), false);
+            queues.push(item(2, event + 100, None), false);
         }
         start_all(&mut queues);
         let stuck = queues.drain_stuck(Duration::from_millis(50));
@@ -381,11 +447,71 @@ mod tests {
     fn memory_is_bounded_per_webhook_and_in_all() {
         let limits = Limits { lane: 2, items: 3, ..LIMITS };
         let mut queues = Queues::new(limits);
-        queues.push(item(1, 1, None));
-        queues.push(item(1, 2, None));
+        queues.push(item(1, 1, None), false);
+        queues.push(item(1, 2, None), false);
         assert!(!queues.has_room(WebhookId(1)) && queues.has_room(WebhookId(2)));
-        queues.push(item(2, 3, None));
+        queues.push(item(2, 3, None), false);
         assert!(!queues.has_room(WebhookId(3)));
+    }
+
+    /// Rule 10: webhooks that hang never take the whole node, whether they hang from the
+    /// beginning or used to be fast.
+    #[test]
+    fn those_that_hang_leave_room_for_others() {
+        let limits = Limits { in_flight: 512, window: 32, lane: 1_000, items: 100_000, bytes: 1 << 20 };
+        for used_to_be_fast in [false, true] {
+            let mut queues = Queues::new(limits);
+            for round in 0..40 {
+                for webhook in 1..=20 {
+                    queues.push(item(webhook, webhook * 1_000 + round, None), false);
+                    if used_to_be_fast && round < 35 {
+                        let item = queues.start().unwrap();
+                        queues.ended(item.webhook, None, Feedback::Accepted(Duration::ZERO), Duration::ZERO);
+                    }
+                }
+            }
+            for round in 40..80 {
+                for webhook in 1..=20 {
+                    queues.push(item(webhook, webhook * 1_000 + round, None), false);
+                }
+            }
+            start_all(&mut queues);
+            queues.push(item(99, 99_000, None), false);
+            assert_eq!(start_all(&mut queues), [(99, 99_000)], "fast before: {used_to_be_fast}");
+        }
+    }
+
+    #[test]
+    fn thousands_that_are_known_to_hang_have_a_share_and_no_more() {
+        let limits = Limits { in_flight: 512, window: 32, lane: 100, items: 100_000, bytes: 1 << 20 };
+        let mut queues = Queues::new(limits);
+        for webhook in 1..=2_000 {
+            queues.push(item(webhook, webhook, None), true);
+            queues.push(item(webhook, webhook + 10_000, None), true);
+        }
+        let hanging = start_all(&mut queues);
+        assert_eq!(hanging.len(), 128);
+        for event in 0..32 {
+            queues.push(item(9_999, 50_000 + event, None), false);
+        }
+        assert_eq!(start_all(&mut queues).len(), 4, "the window of one that was never seen");
+        for (webhook, _) in hanging {
+            queues.ended(WebhookId(webhook), None, Feedback::Overloaded, Duration::from_secs(10));
+        }
+        assert_eq!(start_all(&mut queues).len(), 128, "the next of them");
+    }
+
+    #[test]
+    fn one_that_answers_again_is_trusted_again() {
+        let limits = Limits { in_flight: 512, window: 32, lane: 100, items: 100_000, bytes: 1 << 20 };
+        let mut queues = Queues::new(limits);
+        queues.push(item(1, 1, None), true);
+        assert_eq!(start_all(&mut queues), [(1, 1)]);
+        queues.ended(WebhookId(1), None, Feedback::Accepted(Duration::ZERO), Duration::ZERO);
+        for event in 2..10 {
+            queues.push(item(1, event, None), false);
+        }
+        assert_eq!(start_all(&mut queues).len(), 5);
     }
 
     proptest! {
@@ -405,7 +531,7 @@ mod tests {
             loop {
                 let more = pushes_left.next();
                 if let Some((n, (webhook, booking))) = more {
-                    queues.push(item(*webhook, n as i64 + 1, *booking));
+                    queues.push(item(*webhook, n as i64 + 1, *booking), false);
                 }
                 while let Some(item) = queues.start() {
                     let key = item.booking.as_ref().map(BookingId::key);
@@ -423,7 +549,7 @@ mod tests {
                 }
                 if !flying.is_empty() {
                     let item = flying.swap_remove(choices.next().unwrap_or(0) % flying.len());
-                    queues.ended(item.webhook, item.booking.as_ref(), Feedback::Neutral);
+                    queues.ended(item.webhook, item.booking.as_ref(), Feedback::Neutral, Duration::ZERO);
                 }
             }
             prop_assert_eq!(count, pushes.len());

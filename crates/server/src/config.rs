@@ -144,7 +144,7 @@ pub(crate) struct Limits {
     pub(crate) webhooks_per_property: u32,
     /// The largest event that is taken in, in bytes.
     pub(crate) event_bytes: usize,
-    /// Of one token, but for reporting events; twice that in a burst.
+    /// Of one token at the public API; ten seconds' worth may come at once.
     pub(crate) requests_per_second: u32,
     /// That one token may report; no limit if `None`.
     pub(crate) events_per_second: Option<u32>,

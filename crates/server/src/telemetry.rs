@@ -1,6 +1,6 @@
 //! What the operator sees: log lines on stderr, and metrics.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,12 +42,28 @@ pub(crate) fn start(args: &LogArgs, default: &str) -> Result<(), Trouble> {
     let (name, text) = asked.filter(|(_, text)| !text.is_empty()).unwrap_or(("--log", default));
     let filter = EnvFilter::try_new(text)
         .map_err(|error| Trouble::new(format!("{name}: {text:?} is no log level or filter ({error})")))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Careless(io::stderr()));
     match args.log_format {
         LogFormat::Plain => lines.with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
     Ok(())
+}
+
+/// A log that cannot be written (a full disk, a closed pipe) is no reason to stop: the line is
+/// lost, and nothing else. Reporting it to the same place would only fail again.
+struct Careless<W>(W);
+
+impl<W: Write> Write for Careless<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = self.0.write_all(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
 }
 
 /// Renders all metrics in Prometheus' text format.

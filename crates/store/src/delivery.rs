@@ -80,6 +80,14 @@ pub struct Tried {
     pub reply: Reply,
 }
 
+impl Tried {
+    /// What the attempt showed about a webhook whose URL now has this number.
+    pub(crate) fn outcome_at(&self, url_number: Option<u32>) -> Outcome {
+        let moved = url_number.is_some_and(|it| it != self.url_number);
+        if moved && matches!(self.outcome, Outcome::Failed { .. }) { Outcome::Moved } else { self.outcome }
+    }
+}
+
 /// What came back from a receiver, or what went wrong instead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {

@@ -8,7 +8,7 @@ use stayhook_core::{DeliveryId, End, EventId, Reason, State as DeliveryState};
 use stayhook_store::{EventLine, TargetLine};
 
 use super::schema;
-use crate::auth::{Caller, ScopeName};
+use crate::auth::{Reporter, ScopeName};
 use crate::deliveries::BookingView;
 use crate::error::Problem;
 use crate::openapi::{Answer, Operation, Schema, Tag, Verb};
@@ -49,7 +49,12 @@ struct TargetView {
     attempt_count: u32,
 }
 
-pub(super) async fn read(State(api): State<Shared>, caller: Caller, path: Path) -> Result<Response, Problem> {
+pub(super) async fn read(
+    State(api): State<Shared>,
+    reporter: Reporter,
+    path: Path,
+) -> Result<Response, Problem> {
+    let caller = reporter.caller();
     caller.needs(OPERATION.scopes)?;
     let event = api.store().event(path.event()?).await?;
     let event = event.filter(|event| caller.may_touch(event.property));

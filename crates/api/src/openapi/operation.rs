@@ -111,16 +111,19 @@ impl Operation {
         self.path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
     }
 
+    /// Looking events up is for internal services, which are not held up.
+    fn is_rate_limited(&self) -> bool {
+        !self.scopes.is_empty() && (self.tag != Tag::Events || self.body.is_some())
+    }
+
     /// Every problem that may come back, each code once, by status.
     pub(super) fn all_problems(&self) -> Vec<Code> {
         let mut codes = self.problems.to_vec();
         if !self.scopes.is_empty() {
-            codes.extend([
-                Code::Unauthenticated,
-                Code::InsufficientScope,
-                Code::RateLimited,
-                Code::Unavailable,
-            ]);
+            codes.extend([Code::Unauthenticated, Code::InsufficientScope, Code::Unavailable]);
+        }
+        if self.is_rate_limited() {
+            codes.push(Code::RateLimited);
         }
         if self.path_parameters().next().is_some() {
             codes.push(Code::NotFound);

@@ -57,7 +57,7 @@ fn files_that_cannot_be_read_are_named() {
 fn databases_that_cannot_be_used_are_named() {
     let sandbox = Sandbox::new();
     let migrate = |url: &str| sandbox.run(&["migrate", "--database", url]);
-    migrate("postgres://localhost/stayhook").is_trouble(&["database.url", "PostgreSQL comes"]);
+    migrate("postgres://127.0.0.1:1/stayhook").is_trouble(&["secrets.key", "is missing"]);
     migrate("stayhook.db").is_trouble(&["database.url", "sqlite://PATH"]);
     migrate("sqlite://missing/stayhook.db").is_trouble(&["database.url", "missing"]);
     sandbox.write("text.db", "this is a text and no database, whatever its name says".repeat(100));

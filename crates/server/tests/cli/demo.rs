@@ -64,7 +64,9 @@ fn a_database_of_ones_own_must_be_new() {
     let taken = format!("sqlite://{}", sandbox.path("old.db").display());
     sandbox.run(&["demo", "--database", &taken]).is_trouble(&["--database", "old.db", "exists already"]);
     assert_eq!(std::fs::read(sandbox.path("old.db")).unwrap(), b"precious");
-    for wrong in ["mysql://x", "sqlite://", "postgres://localhost/x"] {
+    for wrong in ["mysql://x", "sqlite://"] {
         sandbox.run(&["demo", "--database", wrong]).is_trouble(&["--database"]);
     }
+    let nowhere = "postgres://127.0.0.1:1/x";
+    sandbox.run(&["demo", "--database", nowhere]).is_trouble(&["database.url", nowhere, "does not answer"]);
 }

@@ -111,7 +111,7 @@ pub(super) async fn wait(store: &Any, webhook: WebhookId, event: EventId) {
 pub(super) fn tried(outcome: Outcome, ended: UnixMs) -> Step {
     let reply = match outcome {
         Outcome::Accepted => Reply { status: Some(200), fault: None, body: Bytes::from_static(b"ok") },
-        Outcome::Failed { .. } | Outcome::Again { .. } => {
+        Outcome::Failed { .. } | Outcome::Moved | Outcome::Again { .. } => {
             let fault = Fault::new(FaultClass::Status, "the receiver answered 500");
             Reply { status: Some(500), fault: Some(fault), body: Bytes::from_static(b"oops") }
         }

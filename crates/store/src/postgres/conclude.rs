@@ -148,8 +148,10 @@ impl<'a> Settling<'a> {
     }
 
     fn settle_tried(&mut self, it: &'a Conclusion, tried: &'a Tried) -> Fate {
-        let attempt = Attempt { outcome: tried.outcome, finished_at: tried.started_at.after(tried.duration) };
-        let status = self.lanes.standing(it.webhook).map(|it| &it.status);
+        let standing = self.lanes.standing(it.webhook);
+        let outcome = tried.outcome_at(standing.map(|it| it.url_number));
+        let attempt = Attempt { outcome, finished_at: tried.started_at.after(tried.duration) };
+        let status = standing.map(|it| &it.status);
         let verdict = decide(it.progress, status, attempt, &self.batch.policy, tried.roll);
         self.writes.record(Record::tried(it.webhook, it.event, it.progress, tried, verdict.next));
         match verdict.next {

@@ -7,8 +7,7 @@ use sqlx::{PgConnection, Row as _};
 use stayhook_core::EventId;
 
 use super::failure::Failure;
-use super::rows;
-use super::sql;
+use super::{rows, sql};
 use crate::columns::Name;
 use crate::targets::Targets;
 use crate::{Accepted, IdempotencyClaim, NewRow};

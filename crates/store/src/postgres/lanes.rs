@@ -8,8 +8,7 @@ use stayhook_core::{End, Failing, Reason, Status, UnixMs, WebhookId};
 
 use super::clock::Shift;
 use super::failure::Failure;
-use super::rows;
-use super::{closing, registry, sql};
+use super::{closing, registry, rows, sql};
 use crate::StatusChanged;
 use crate::columns::status_columns;
 

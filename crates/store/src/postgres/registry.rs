@@ -4,8 +4,7 @@ use sqlx::{PgConnection, Row as _};
 use stayhook_core::WebhookId;
 
 use super::failure::Failure;
-use super::rows;
-use super::sql;
+use super::{rows, sql};
 use crate::RegistryChanges;
 use crate::columns::StoredWebhook;
 

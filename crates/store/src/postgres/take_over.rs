@@ -11,9 +11,8 @@ use uuid::Uuid;
 use super::clock::{Shift, Timing};
 use super::failure::Failure;
 use super::lanes::{Lanes, Standing};
-use super::rows;
-use super::sql;
 use super::writes::{Waiting, Writes};
+use super::{rows, sql};
 use crate::records::Record;
 
 /// At most so many handoffs in one transaction: each is of one group commit.

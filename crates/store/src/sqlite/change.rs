@@ -9,8 +9,7 @@ use stayhook_core::{
 };
 
 use super::closing::{self, CLOSED_AT_ONCE, cancel};
-use super::rows;
-use super::{lanes, query, sql, webhooks};
+use super::{lanes, query, rows, sql, webhooks};
 use crate::columns::{Name, StoredWebhook, list_text, status_columns};
 use crate::{ChangeError, ChangeTiming, Scope, StoreError};
 

@@ -8,8 +8,7 @@ use rusqlite::{Connection, params};
 use stayhook_core::{BookingId, EventId, EventType, Progress, UnixMs, WebhookId};
 
 use super::lanes::Lanes;
-use super::rows;
-use super::{query, sql};
+use super::{query, rows, sql};
 use crate::columns::Name;
 use crate::records::Record;
 use crate::targets::Targets;

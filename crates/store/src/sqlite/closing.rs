@@ -3,8 +3,7 @@
 use rusqlite::{Connection, params};
 use stayhook_core::{End, EventId, Reason, UnixMs, WebhookId};
 
-use super::rows;
-use super::{query, sql};
+use super::{query, rows, sql};
 use crate::StoreError;
 use crate::records::Record;
 

@@ -54,8 +54,10 @@ fn settle_tried(
     tried: &Tried,
     batch: &Conclude,
 ) -> Result<Fate, StoreError> {
-    let attempt = Attempt { outcome: tried.outcome, finished_at: tried.started_at.after(tried.duration) };
-    let status = lanes.standing(it.webhook)?.map(|it| &it.status);
+    let standing = lanes.standing(it.webhook)?;
+    let outcome = tried.outcome_at(standing.map(|it| it.url_number));
+    let attempt = Attempt { outcome, finished_at: tried.started_at.after(tried.duration) };
+    let status = standing.map(|it| &it.status);
     let verdict = decide(it.progress, status, attempt, &batch.policy, tried.roll);
     let record = Record::tried(it.webhook, it.event, it.progress, tried, verdict.next);
     if !write(conn, lanes, it, &record, verdict.next)? {

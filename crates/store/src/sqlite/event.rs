@@ -4,8 +4,7 @@ use rusqlite::Connection;
 use stayhook_core::{ClientId, End, EventId, PropertyId, Reason, State, UnixMs};
 
 use super::log::{facts, lane};
-use super::rows;
-use super::{query, sql};
+use super::{query, rows, sql};
 use crate::columns::Name;
 use crate::targets::Targets;
 use crate::{EventLine, StoreError, Target, TargetFate, TargetLine};

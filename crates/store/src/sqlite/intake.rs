@@ -5,8 +5,7 @@ use stayhook_core::{ClientId, End, EventId, Reason, UnixMs, WebhookId};
 
 use super::lanes::{Lanes, Standing};
 use super::pack::Deliveries;
-use super::rows;
-use super::{query, sql};
+use super::{query, rows, sql};
 use crate::columns::{Name, booking_text};
 use crate::records::Record;
 use crate::targets::Targets;

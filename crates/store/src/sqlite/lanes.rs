@@ -7,8 +7,7 @@ use std::collections::btree_map::Entry;
 use rusqlite::{Connection, params};
 use stayhook_core::{End, Reason, Status, UnixMs, WebhookId};
 
-use super::rows;
-use super::{closing, query, sql};
+use super::{closing, query, rows, sql};
 use crate::columns::{Name, status_columns};
 use crate::{StatusChanged, StoreError};
 
