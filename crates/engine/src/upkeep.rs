@@ -35,6 +35,7 @@ impl Upkeep {
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut stopping = shared.stopping.subscribe();
     loop {
+        let began = shared.clock.now();
         let next = match sweep(&shared).await {
             Ok(next) => next,
             Err(error) => {
@@ -44,6 +45,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             }
         };
         let now = shared.clock.now();
+        if next.is_some_and(|next| began < next && next <= now) {
+            // It fell due while the sweep ran.
+            continue;
+        }
         let latest = now.after(shared.config.longest_nap());
         let alarm = next.unwrap_or(latest).clamp(now.after(Span::millis(5)), latest);
         tokio::select! {

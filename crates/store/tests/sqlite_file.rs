@@ -85,8 +85,14 @@ async fn what_was_acknowledged_survives_the_process() {
     let (home, elsewhere) = (home(), home());
     let store = open(&database(&home));
     let id = webhook(&store).await;
-    store.intake(Intake { events: vec![row(event(1), id, TargetFate::Send)], ..Intake::default() }).await.unwrap();
-    store.intake(Intake { events: vec![row(event(2), id, TargetFate::Wait)], ..Intake::default() }).await.unwrap();
+    store
+        .intake(Intake { events: vec![row(event(1), id, TargetFate::Send)], ..Intake::default() })
+        .await
+        .unwrap();
+    store
+        .intake(Intake { events: vec![row(event(2), id, TargetFate::Wait)], ..Intake::default() })
+        .await
+        .unwrap();
     for name in ["stayhook.db", "stayhook.db-wal"] {
         fs::copy(home.path().join(name), elsewhere.path().join(name)).unwrap();
     }
@@ -105,7 +111,10 @@ async fn a_store_can_be_opened_again_as_soon_as_it_is_dropped() {
     for number in 0..3 {
         let store = open(&database(&home));
         let id = webhook(&store).await;
-        store.intake(Intake { events: vec![row(event(number), id, TargetFate::Wait)], ..Intake::default() }).await.unwrap();
+        store
+            .intake(Intake { events: vec![row(event(number), id, TargetFate::Wait)], ..Intake::default() })
+            .await
+            .unwrap();
         assert!(store.event(event(0)).await.unwrap().is_some());
     }
 }
@@ -230,7 +239,10 @@ async fn pruning_and_deleting_empty_every_table() {
     sent.idempotency = Some(IdempotencyClaim { key, content: [1; 32] });
     let skip = TargetFate::Skip(stayhook_core::Reason::NotEntitled);
     let rows = vec![sent, row(event(2), id, TargetFate::Wait), row(event(3), id, skip)];
-    assert_eq!(store.intake(Intake { events: rows, ..Intake::default() }).await.unwrap().results, [Accepted::New; 3]);
+    assert_eq!(
+        store.intake(Intake { events: rows, ..Intake::default() }).await.unwrap().results,
+        [Accepted::New; 3]
+    );
     let conn = Connection::open(&path).unwrap();
     let count = |table: &str| -> i64 {
         conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
