@@ -48,13 +48,10 @@ impl Dispatch {
             let failing = |webhook| {
                 shared.registry.get(webhook).is_some_and(|it| it.webhook.status.failing().is_some())
             };
-            let items: Vec<(Item, bool)> = items
-                .into_iter()
-                .map(|item| (failing(item.webhook), item))
-                .map(|(it, item)| (item, it))
-                .collect();
+            let items: Vec<(bool, Item)> =
+                items.into_iter().map(|item| (failing(item.webhook), item)).collect();
             let mut queues = self.lock();
-            for (item, failing) in items {
+            for (failing, item) in items {
                 queues.push(item, failing);
             }
         }

@@ -132,10 +132,12 @@ impl Queues {
             let webhook = self.next_in_turn()?;
             let Some(lane) = self.lanes.get_mut(&webhook) else { continue };
             if !self.shares.allow(lane.trust, lane.in_flight, self.in_flight, self.suspects_in_flight) {
+                let suspects = self.shares.suspects_may_start(self.in_flight, self.suspects_in_flight);
                 match lane.trust {
-                    // Its turn comes when another of its kind has ended.
-                    Trust::Suspect => self.suspects.push_back(webhook),
-                    Trust::Unknown | Trust::Proven => self.resting.push_back(webhook),
+                    // Not looked at again before suspects may start.
+                    Trust::Suspect if !suspects => self.suspects.push_back(webhook),
+                    // Not before an attempt has ended.
+                    _ => self.resting.push_back(webhook),
                 }
                 continue;
             }
@@ -499,6 +501,39 @@ mod tests {
             queues.ended(WebhookId(webhook), None, Feedback::Overloaded, Duration::from_secs(10));
         }
         assert_eq!(start_all(&mut queues).len(), 128, "the next of them");
+    }
+
+    /// Slow but accepting: a suspect with a wide window, on a node that is half full.
+    #[test]
+    fn one_that_is_slow_waits_its_turn_and_holds_up_nobody() {
+        let limits = Limits { in_flight: 64, window: 32, lane: 1_000, items: 100_000, bytes: 1 << 20 };
+        let mut queues = Queues::new(limits);
+        for event in 0..100 {
+            queues.push(item(1, event, None), false);
+        }
+        for _ in 0..28 {
+            let item = queues.start().unwrap();
+            queues.ended(item.webhook, None, Feedback::Accepted(Duration::ZERO), Duration::ZERO);
+        }
+        assert_eq!(start_all(&mut queues).len(), 32);
+        queues.ended(WebhookId(1), None, Feedback::Accepted(Duration::from_secs(2)), Duration::from_secs(2));
+        for webhook in 2..=5 {
+            queues.push(item(webhook, 1_000 + webhook, None), false);
+        }
+        let started = start_all(&mut queues);
+        assert!(started.ends_with(&[(2, 1_002), (3, 1_003), (4, 1_004), (5, 1_005)]), "{started:?}");
+        for _ in 0..31 {
+            queues.ended(
+                WebhookId(1),
+                None,
+                Feedback::Accepted(Duration::from_secs(2)),
+                Duration::from_secs(2),
+            );
+            start_all(&mut queues);
+        }
+        let before = queues.waiting();
+        queues.ended(WebhookId(2), None, Feedback::Neutral, Duration::ZERO);
+        assert!(queues.waiting() <= before && before < 40, "{before} still wait");
     }
 
     #[test]
