@@ -98,6 +98,7 @@ async fn register(store: &SqliteStore) -> WebhookId {
         description: None,
         options: WebhookOptions::default(),
         secret: SigningSecret::from_entropy([7; 32]),
+        credentials: None,
         at: UnixMs(0),
         limit: 3,
     };

@@ -294,6 +294,7 @@ impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::NotFound => Self::no_such("webhook"),
+            ChangeError::OtherVersion => Self::precondition_failed(),
             ChangeError::Refused(refused) => Self::new(Code::InvalidState, refused.to_string()),
             ChangeError::Store(error) => error.into(),
         }

@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::{Span, UnixMs};
+
 const PREFIX: &str = "whsec_";
 /// The reference's own example holds 18 bytes; fewer than 16 could be guessed.
 const BYTES: std::ops::RangeInclusive<usize> = 16..=64;
@@ -76,6 +78,53 @@ impl SigningSecret {
     }
 }
 
+/// A webhook's signing secrets: the one in use and, during the overlap of a rotation, the one
+/// that follows it.
+#[derive(Clone)]
+pub struct Secrets {
+    /// In use until the next one's time has come.
+    pub current: SigningSecret,
+    /// What a rotation brought, and when it takes the place of the current one.
+    pub next: Option<NextSecret>,
+}
+
+/// The secret that a rotation brought.
+#[derive(Clone)]
+pub struct NextSecret {
+    /// The secret.
+    pub secret: SigningSecret,
+    /// From this moment on it alone is in use.
+    pub from: UnixMs,
+}
+
+impl Secrets {
+    /// A webhook's first and only secret.
+    pub fn only(secret: SigningSecret) -> Self {
+        Self { current: secret, next: None }
+    }
+
+    /// The secret of the documented signature at this moment, and the one that is announced
+    /// beside it.
+    pub fn at(&self, now: UnixMs) -> (&SigningSecret, Option<&SigningSecret>) {
+        match &self.next {
+            Some(next) if next.from <= now => (&next.secret, None),
+            Some(next) => (&self.current, Some(&next.secret)),
+            None => (&self.current, None),
+        }
+    }
+
+    /// After a rotation at `now`: a second one ends the first, and one without an overlap
+    /// leaves nothing of the old secret.
+    #[must_use]
+    pub fn rotated(&self, fresh: SigningSecret, now: UnixMs, overlap: Span) -> Self {
+        if overlap == Span::ZERO {
+            return Self::only(fresh);
+        }
+        let current = self.next.as_ref().map_or(&self.current, |next| &next.secret).clone();
+        Self { current, next: Some(NextSecret { secret: fresh, from: now.after(overlap) }) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +139,27 @@ mod tests {
         assert_eq!(error("whsec_"), Some(SecretError::Length));
         assert_eq!(error("whsec_c2hvcnQ="), Some(SecretError::Length));
         assert_eq!(error(&format!("whsec_{}", "A".repeat(88))), Some(SecretError::Length));
+    }
+
+    fn told((current, next): (&SigningSecret, Option<&SigningSecret>)) -> (String, Option<String>) {
+        (current.expose().to_owned(), next.map(|it| it.expose().to_owned()))
+    }
+
+    /// Contract, section 6: during the overlap the old secret stays in use and the new one is
+    /// announced; at its end the new one is in use.
+    #[test]
+    fn a_rotation_overlaps() {
+        let secret = |byte| SigningSecret::from_entropy([byte; 32]);
+        let text = |byte| secret(byte).expose().to_owned();
+        let rotated = Secrets::only(secret(1)).rotated(secret(2), UnixMs(0), Span::seconds(1));
+        assert_eq!(told(rotated.at(UnixMs(999))), (text(1), Some(text(2))));
+        assert_eq!(told(rotated.at(UnixMs(1_000))), (text(2), None));
+        let at_once = rotated.rotated(secret(3), UnixMs(500), Span::ZERO);
+        assert_eq!(told(at_once.at(UnixMs(500))), (text(3), None));
+        let again = rotated.rotated(secret(3), UnixMs(500), Span::seconds(1));
+        assert_eq!(told(again.at(UnixMs(500))), (text(2), Some(text(3))));
+        let later = rotated.rotated(secret(3), UnixMs(5_000), Span::seconds(1));
+        assert_eq!(told(later.at(UnixMs(5_000))), (text(2), Some(text(3))));
     }
 
     proptest! {

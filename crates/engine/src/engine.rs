@@ -9,7 +9,7 @@ use stayhook_core::{
 };
 use stayhook_courier::Transport;
 use stayhook_store::{
-    ChangeError, ChangeTiming, CreateError, NewRow, NewWebhook, Registered, Scope, Store, StoreError,
+    Author, ChangeError, CreateError, NewRow, NewWebhook, Order, Patch, Registered, Scope, Store, StoreError,
 };
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -271,14 +271,15 @@ impl Engine {
             description: new.description,
             options: new.options,
             secret: SigningSecret::from_entropy(shared.dice.secret()),
+            credentials: None,
             at: shared.clock.now(),
             limit: shared.config.webhooks_per_property,
         };
         to_the_end(async move {
             let registered = shared.store.create_webhook(new).await?;
             shared.registry.apply(&registered);
-            let Registered { webhook, secret, .. } = registered;
-            Ok((webhook, secret))
+            let Registered { webhook, secrets, .. } = registered;
+            Ok((webhook, secrets.current))
         })
         .await
     }
@@ -297,8 +298,9 @@ impl Engine {
         let at = shared.clock.now();
         let retry_by = at.after(shared.config.policy.backoff.delay(1, shared.dice.roll()));
         to_the_end(async move {
-            let timing = ChangeTiming { at, retry_by };
-            let registered = shared.store.change_webhook(&scope, id, change, timing).await?;
+            let patch = Patch { change, ..Patch::default() };
+            let order = Order::new(Author::Operator, at);
+            let registered = shared.store.change_webhook(&scope, id, patch, &order, retry_by).await?;
             shared.registry.apply(&registered);
             shared.transport.forget(id);
             shared.reconsider(id);
@@ -312,16 +314,15 @@ impl Engine {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn delete_webhook(&self, scope: &Scope, id: WebhookId) -> Result<bool, StoreError> {
+    pub async fn delete_webhook(&self, scope: &Scope, id: WebhookId) -> Result<(), ChangeError> {
         let (shared, scope) = (Arc::clone(&self.shared), scope.clone());
         to_the_end(async move {
-            let deleted = shared.store.delete_webhook(&scope, id, shared.clock.now()).await?;
-            if deleted {
-                shared.registry.remove(id);
-                shared.transport.forget(id);
-                shared.reconsider(id);
-            }
-            Ok(deleted)
+            let order = Order::new(Author::Operator, shared.clock.now());
+            shared.store.delete_webhook(&scope, id, &order).await?;
+            shared.registry.remove(id);
+            shared.transport.forget(id);
+            shared.reconsider(id);
+            Ok(())
         })
         .await
     }

@@ -109,8 +109,8 @@ mod tests {
     use super::*;
     use crate::registry::Registry;
     use stayhook_core::{
-        ClientId, DisabledReason, EventType, Json, PropertyId, SigningSecret, Subscription, UrlRules,
-        Webhook, WebhookOptions,
+        ClientId, DisabledReason, EventType, Json, PropertyId, Secrets, SigningSecret, Subscription,
+        UrlRules, Webhook, WebhookOptions,
     };
     use stayhook_store::Registered;
 
@@ -129,7 +129,13 @@ mod tests {
             version: 1,
         };
         change(&mut webhook);
-        Registered { webhook, secret: SigningSecret::from_entropy([1; 32]), url_number: 1 }
+        Registered {
+            webhook,
+            secrets: Secrets::only(SigningSecret::from_entropy([1; 32])),
+            credentials: None,
+            entitlement: stayhook_store::Entitlement::default(),
+            url_number: 1,
+        }
     }
 
     fn event(data: &str) -> NewEvent {

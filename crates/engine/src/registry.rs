@@ -122,7 +122,7 @@ impl Registry {
         Entry {
             url: WebhookUrl::parse(&webhook.url, &self.rules),
             url_number: registered.url_number,
-            signer: Signer::new(&registered.secret),
+            signer: Signer::new(&registered.secrets.current),
             id_header: HeaderValue::from(webhook.id.0),
             webhook,
         }

@@ -5,12 +5,12 @@ use std::fmt::Display;
 
 use serde_json::Value;
 use stayhook_core::{
-    BookingId, DisabledReason, End, Failing, PropertyId, Reason, SigningSecret, State, Status, UnixMs,
-    Webhook, WebhookId,
+    BookingId, DisabledReason, End, Failing, PropertyId, Reason, Secrets, SigningSecret, State, Status,
+    UnixMs, Webhook, WebhookId,
 };
 
 use crate::seal::{Keyring, Purpose, Unopened};
-use crate::{PropertyScope, Registered, StoreError};
+use crate::{Entitlement, PropertyScope, Registered, StoreError};
 
 /// What a row is called when a value in it is not valid.
 #[derive(Clone, Copy)]
@@ -140,7 +140,14 @@ impl StoredWebhook {
                 Unopened::Damaged => name.corrupt("secret"),
             })?;
         let secret = std::str::from_utf8(&opened).ok().and_then(|text| SigningSecret::parse(text).ok());
-        Ok(Registered { secret: name.valid("secret", secret)?, webhook, url_number })
+        let secrets = Secrets::only(name.valid("secret", secret)?);
+        Ok(Registered {
+            webhook,
+            secrets,
+            credentials: None,
+            entitlement: Entitlement::default(),
+            url_number,
+        })
     }
 }
 

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use stayhook_core::{
-    BookingId, DisableRule, End, EventId, EventType, Fault, Next, Outcome, Policy, Progress, Roll, Span,
-    State, Status, UnixMs, WebhookId,
+    BookingId, DisableRule, End, EventId, EventType, Fault, Next, Outcome, Policy, Progress, PropertyId,
+    Roll, Span, State, Status, UnixMs, WebhookId,
 };
 
 /// A group commit's deliveries that are in memory of the node that accepted them.
@@ -214,6 +214,30 @@ pub struct DeliveryFilter {
     pub since: Option<UnixMs>,
     /// Only accepted before.
     pub until: Option<UnixMs>,
+}
+
+/// Which deliveries to list across webhooks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeliverySearch {
+    /// Only of this webhook.
+    pub webhook: Option<WebhookId>,
+    /// Only of this property.
+    pub property: Option<PropertyId>,
+    /// And as in a webhook's own log.
+    pub filter: DeliveryFilter,
+}
+
+/// Which ended deliveries of a webhook to requeue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recover {
+    /// Of events accepted at or after.
+    pub since: UnixMs,
+    /// Of events accepted before.
+    pub until: UnixMs,
+    /// Those that were `cancelled` or `expired`.
+    pub failed: bool,
+    /// Those that were `skipped` because the webhook was disabled.
+    pub missed: bool,
 }
 
 /// A delivery as the log shows it. It was created when its event was accepted.

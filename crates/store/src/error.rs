@@ -86,9 +86,29 @@ pub enum ChangeError {
     /// The scope does not see such a webhook.
     #[error("there is no such webhook")]
     NotFound,
+    /// It has been changed since the caller looked ([`crate::Order::versions`]).
+    #[error("the webhook has been changed meanwhile: read it again")]
+    OtherVersion,
     /// Its status does not allow it.
     #[error(transparent)]
     Refused(#[from] ChangeRefused),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Deliveries could not be requeued.
+#[derive(Debug, thiserror::Error)]
+pub enum RequeueError {
+    /// The scope does not see such a webhook, or the webhook has no such delivery.
+    #[error("there is no such webhook or delivery")]
+    NotFound,
+    /// Nothing is requeued for a webhook that is paused or disabled.
+    #[error("the webhook is {0}: activate it first")]
+    NotActive(&'static str),
+    /// An attempt is being made at this moment.
+    #[error("the delivery is being attempted: wait for the outcome")]
+    UnderWay,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

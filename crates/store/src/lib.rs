@@ -7,12 +7,14 @@
 //! A delivery's state is therefore derived: in `pending` it waits, is held or is being
 //! attempted; else its last final attempt says; else it is in a handoff, that is, in flight.
 
+mod audit;
 mod columns;
 mod delivery;
 mod derived;
 mod error;
 mod event;
 mod inbox;
+mod order;
 mod page;
 mod postgres;
 mod records;
@@ -20,6 +22,7 @@ mod registry;
 mod seal;
 mod signal;
 mod sqlite;
+mod stats;
 mod targets;
 mod token;
 
@@ -27,24 +30,29 @@ mod token;
 pub mod conformance;
 
 use async_trait::async_trait;
-use stayhook_core::{EventId, UnixMs, Webhook, WebhookChange, WebhookId};
+use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
 use tokio::sync::mpsc;
 
+pub use audit::{Action, AuditFilter, AuditLine};
 pub use delivery::{
-    AttemptLine, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter, DeliveryLine, Due, Fate,
-    HandoffId, Origin, Reply, StatusChanged, Step, Sweep, Swept, Tried,
+    AttemptLine, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter, DeliveryLine,
+    DeliverySearch, Due, Fate, HandoffId, Origin, Recover, Reply, StatusChanged, Step, Sweep, Swept, Tried,
 };
-pub use error::{ChangeError, CreateError, StoreError};
+pub use error::{ChangeError, CreateError, RequeueError, StoreError};
 pub use event::{
     Accepted, EventLine, IdempotencyClaim, Intake, NewRow, Receipt, Target, TargetFate, TargetLine,
 };
 pub use inbox::Collected;
+pub use order::{Author, Order};
 pub use page::{Page, PageRequest};
 pub use postgres::{PostgresOptions, PostgresStore, Timing, enqueue_in};
-pub use registry::{NewWebhook, PropertyScope, Registered, Scope, StatusName, WebhookFilter};
+pub use registry::{
+    Entitlement, NewWebhook, Patch, PropertyScope, Registered, Rotation, Scope, StatusName, WebhookFilter,
+};
 pub use seal::{KeyError, Keyring};
 pub use signal::{RegistryChanges, Signal};
 pub use sqlite::{SqliteOptions, SqliteStore};
+pub use stats::{Stats, StatsRequest, Tally};
 pub use token::{NewToken, TokenHash, TokenLine};
 
 /// Where everything that must survive a crash is kept. What is not in the store did not
@@ -69,25 +77,101 @@ pub trait Store: Send + Sync + 'static {
         scope: &Scope,
         filter: &WebhookFilter,
         page: PageRequest<WebhookId>,
-    ) -> Result<Page<Webhook>, StoreError>;
+    ) -> Result<Page<Webhook, WebhookId>, StoreError>;
 
     /// Changes a webhook by the rules of [`Webhook::changed`] and does to its pending
-    /// deliveries what they demand, all or nothing. Returns it as it is now.
+    /// deliveries what they demand, all or nothing. Returns it as it is now. A new URL makes
+    /// every pending retry due no later than `retry_by`.
     ///
     /// # Errors
-    /// [`ChangeError::NotFound`] when the scope does not see it, [`ChangeError::Refused`]
-    /// when its status does not allow the change.
+    /// [`ChangeError::NotFound`] when the scope does not see it, [`ChangeError::OtherVersion`]
+    /// when the order forbids it, [`ChangeError::Refused`] when its status does not allow the
+    /// change.
     async fn change_webhook(
         &self,
         scope: &Scope,
         id: WebhookId,
-        change: WebhookChange,
-        timing: ChangeTiming,
+        patch: Patch,
+        order: &Order,
+        retry_by: UnixMs,
     ) -> Result<Registered, ChangeError>;
 
-    /// Deletes a webhook: its secret is wiped, its slot free, what waits is cancelled
-    /// (`webhook_deleted`). Returns whether the scope saw it.
-    async fn delete_webhook(&self, scope: &Scope, id: WebhookId, at: UnixMs) -> Result<bool, StoreError>;
+    /// Deletes a webhook: its secrets are wiped, its slot free, what waits is cancelled
+    /// (`webhook_deleted`).
+    ///
+    /// # Errors
+    /// As [`Store::change_webhook`].
+    async fn delete_webhook(&self, scope: &Scope, id: WebhookId, order: &Order) -> Result<(), ChangeError>;
+
+    /// Gives a webhook a new signing secret, by the rules of [`stayhook_core::Secrets::rotated`].
+    ///
+    /// # Errors
+    /// As [`Store::change_webhook`].
+    async fn rotate_secret(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        rotation: Rotation,
+        order: &Order,
+    ) -> Result<Registered, ChangeError> {
+        Err(StoreError::Unavailable("not built yet".to_owned()).into())
+    }
+
+    /// Makes a delivery due now that has ended, however that was, or that waits.
+    ///
+    /// # Errors
+    /// When the scope does not see it, its webhook is not active, or it is being attempted.
+    async fn retry(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        event: EventId,
+        order: &Order,
+    ) -> Result<(), RequeueError> {
+        Err(StoreError::Unavailable("not built yet".to_owned()).into())
+    }
+
+    /// Makes ended deliveries of a webhook due now, in order of acceptance, each once; returns how
+    /// many. Done in bounded transactions: after a failure some may have been requeued already,
+    /// and asking again requeues the rest.
+    ///
+    /// # Errors
+    /// When the scope does not see the webhook, or it is not active.
+    async fn recover(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        recover: Recover,
+        order: &Order,
+    ) -> Result<u64, RequeueError> {
+        Err(StoreError::Unavailable("not built yet".to_owned()).into())
+    }
+
+    /// Says whether a property may be served from now on. Returns its webhooks as they are now.
+    async fn set_entitlement(
+        &self,
+        property: PropertyId,
+        entitled: bool,
+        order: &Order,
+    ) -> Result<Vec<Registered>, StoreError> {
+        Err(StoreError::Unavailable("not built yet".to_owned()).into())
+    }
+
+    /// Adds an event type, in place of one of the same name.
+    async fn put_event_type(&self, kind: EventKind, order: &Order) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("not built yet".to_owned()).into())
+    }
+
+    /// The event types that were added by [`Store::put_event_type`], by name.
+    async fn event_types(&self) -> Result<Vec<EventKind>, StoreError> {
+        Err(StoreError::Unavailable("not built yet".to_owned()).into())
+    }
+
+    /// Tells programs that enqueue by SQL what this node accepts: types that it knows besides
+    /// [`Store::event_types`], and the most bytes of an event's data.
+    async fn announce(&self, types: Vec<EventType>, event_bytes: usize) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("not built yet".to_owned()).into())
+    }
 
     /// Every webhook with its secrets opened: what a node loads at start.
     async fn registry(&self) -> Result<Vec<Registered>, StoreError>;
@@ -145,7 +229,16 @@ pub trait Store: Send + Sync + 'static {
         id: WebhookId,
         filter: &DeliveryFilter,
         page: PageRequest<EventId>,
-    ) -> Result<Option<Page<DeliveryLine>>, StoreError>;
+    ) -> Result<Option<Page<DeliveryLine, EventId>>, StoreError>;
+
+    /// Deliveries of all webhooks that there are, newest event first.
+    async fn all_deliveries(
+        &self,
+        search: &DeliverySearch,
+        page: PageRequest<DeliveryId>,
+    ) -> Result<Page<DeliveryLine, DeliveryId>, StoreError> {
+        Err(StoreError::Unavailable("not built yet".to_owned()).into())
+    }
 
     /// One delivery with its attempts in order; `None` where the scope does not see the
     /// webhook or the webhook has no such delivery.
@@ -171,18 +264,37 @@ pub trait Store: Send + Sync + 'static {
     /// Revokes a token. Returns whether there was one to revoke.
     async fn revoke_token(&self, id: i64, at: UnixMs) -> Result<bool, StoreError>;
 
+    /// Adds up what this node counted.
+    async fn count(&self, tallies: Vec<Tally>) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("not built yet".to_owned()).into())
+    }
+
+    /// Figures of one webhook or of all.
+    async fn stats(&self, request: StatsRequest) -> Result<Stats, StoreError> {
+        Err(StoreError::Unavailable("not built yet".to_owned()).into())
+    }
+
+    /// What was changed, newest first.
+    async fn audit(
+        &self,
+        filter: &AuditFilter,
+        page: PageRequest<i64>,
+    ) -> Result<Page<AuditLine, i64>, StoreError> {
+        Err(StoreError::Unavailable("not built yet".to_owned()).into())
+    }
+
+    /// Seals every stored secret anew that is not sealed under the keyring's first key; returns
+    /// how many. In bounded transactions, beside whatever else goes on.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongKey`] when one does not open under any of its keys.
+    async fn reseal(&self, at: UnixMs) -> Result<u64, StoreError> {
+        Err(StoreError::Unavailable("not built yet".to_owned()).into())
+    }
+
     /// Whether the database answers and takes writes.
     ///
     /// # Errors
     /// Says what is wrong with it.
     async fn ping(&self) -> Result<(), StoreError>;
-}
-
-/// When a change is made, and how near it brings pending retries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChangeTiming {
-    /// The moment of the change.
-    pub at: UnixMs,
-    /// A change of URL makes every pending retry due no later than this.
-    pub retry_by: UnixMs,
 }

@@ -11,9 +11,10 @@ pub struct PageRequest<K> {
 
 /// A page of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page<T> {
-    /// The rows, newest first.
+pub struct Page<T, K> {
+    /// The rows, newest first. A page may be short, even empty, though there are more: where few
+    /// rows match, no call looks at more than a bounded number of them.
     pub rows: Vec<T>,
-    /// Whether there are more after the last one.
-    pub more: bool,
+    /// Where the next page starts; `None` if this was the last.
+    pub next: Option<K>,
 }

@@ -40,7 +40,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use stayhook_core::{EventId, UnixMs, Webhook, WebhookChange, WebhookId};
+use stayhook_core::{EventId, UnixMs, Webhook, WebhookId};
 use tokio::sync::mpsc;
 
 pub use self::clock::Timing;
@@ -51,10 +51,10 @@ use self::clock::Shift;
 use self::failure::Failure;
 use self::shared::{Shared, transaction};
 use crate::{
-    AttemptLine, ChangeError, ChangeTiming, Claim, Claimed, Collected, Conclude, Concluded, CreateError,
-    DeliveryFilter, DeliveryLine, EventLine, Intake, Keyring, NewToken, NewWebhook, Page, PageRequest,
-    Receipt, Registered, RegistryChanges, Scope, Signal, Store, StoreError, Sweep, Swept, TokenHash,
-    TokenLine, WebhookFilter,
+    AttemptLine, ChangeError, Claim, Claimed, Collected, Conclude, Concluded, CreateError, DeliveryFilter,
+    DeliveryLine, EventLine, Intake, Keyring, NewToken, NewWebhook, Order, Page, PageRequest, Patch, Receipt,
+    Registered, RegistryChanges, Scope, Signal, Store, StoreError, Sweep, Swept, TokenHash, TokenLine,
+    WebhookFilter,
 };
 
 /// How to open a database.
@@ -153,7 +153,7 @@ impl Store for PostgresStore {
         scope: &Scope,
         filter: &WebhookFilter,
         page: PageRequest<WebhookId>,
-    ) -> Result<Page<Webhook>, StoreError> {
+    ) -> Result<Page<Webhook, WebhookId>, StoreError> {
         Ok(query!(self, |conn| webhooks::page(conn, scope, filter, page))?)
     }
 
@@ -161,22 +161,24 @@ impl Store for PostgresStore {
         &self,
         scope: &Scope,
         id: WebhookId,
-        change: WebhookChange,
-        timing: ChangeTiming,
+        patch: Patch,
+        order: &Order,
+        retry_by: UnixMs,
     ) -> Result<Registered, ChangeError> {
         let changed = transaction!(self.shared.pooled(), |conn| async {
-            let shift = Shift::read(conn, self.shared.timing, timing.at).await?;
-            change::change(conn, shift, scope, id, &change, timing).await
+            let shift = Shift::read(conn, self.shared.timing, order.at).await?;
+            change::change(conn, shift, scope, id, &patch, order, retry_by).await
         });
         let stored = changed.map_err(StoreError::from)??;
         Ok(stored.open(&self.keyring)?)
     }
 
-    async fn delete_webhook(&self, scope: &Scope, id: WebhookId, at: UnixMs) -> Result<bool, StoreError> {
-        Ok(transaction!(self.shared.pooled(), |conn| async {
-            let shift = Shift::read(conn, self.shared.timing, at).await?;
-            webhooks::delete(conn, shift, scope, id, at).await
-        })?)
+    async fn delete_webhook(&self, scope: &Scope, id: WebhookId, order: &Order) -> Result<(), ChangeError> {
+        let deleted = transaction!(self.shared.pooled(), |conn| async {
+            let shift = Shift::read(conn, self.shared.timing, order.at).await?;
+            webhooks::delete(conn, shift, scope, id, order).await
+        });
+        deleted.map_err(StoreError::from)?
     }
 
     async fn registry(&self) -> Result<Vec<Registered>, StoreError> {
@@ -243,7 +245,7 @@ impl Store for PostgresStore {
         id: WebhookId,
         filter: &DeliveryFilter,
         page: PageRequest<EventId>,
-    ) -> Result<Option<Page<DeliveryLine>>, StoreError> {
+    ) -> Result<Option<Page<DeliveryLine, EventId>>, StoreError> {
         Ok(snapshot!(self, |conn| log::page(conn, scope, id, filter, page))?)
     }
 

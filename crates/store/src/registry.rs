@@ -1,7 +1,8 @@
 //! Webhooks as they are registered, and who may see them.
 
 use stayhook_core::{
-    ClientId, Description, PropertyId, SigningSecret, Status, Subscription, UnixMs, Webhook, WebhookOptions,
+    ClientId, Credentials, Description, PropertyId, Secrets, SigningSecret, Span, Status, Subscription,
+    UnixMs, Webhook, WebhookChange, WebhookOptions,
 };
 
 /// What a caller may see: every query about webhooks takes one.
@@ -59,6 +60,8 @@ pub struct NewWebhook {
     pub options: WebhookOptions,
     /// The secret; sealed before it is written.
     pub secret: SigningSecret,
+    /// What the receiver wants to hear besides; sealed before it is written.
+    pub credentials: Option<Credentials>,
     /// When.
     pub at: UnixMs,
     /// `limits.webhooks_per_property`
@@ -70,10 +73,41 @@ pub struct NewWebhook {
 pub struct Registered {
     /// The webhook.
     pub webhook: Webhook,
-    /// The key of its signatures.
-    pub secret: SigningSecret,
+    /// The keys of its signatures.
+    pub secrets: Secrets,
+    /// What the receiver wants to hear besides.
+    pub credentials: Option<Credentials>,
+    /// Whether its property may be served.
+    pub entitlement: Entitlement,
     /// Which of the webhook's URLs is in use: attempts refer to it by this number.
     pub url_number: u32,
+}
+
+/// What a webhook's owner or an administrator asks for.
+#[derive(Clone, Default)]
+pub struct Patch {
+    /// Of the webhook itself.
+    pub change: WebhookChange,
+    /// New credentials, or none from now on.
+    pub credentials: Option<Option<Credentials>>,
+}
+
+/// What is known about a property's subscription to the platform's service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Entitlement {
+    /// What was set; `entitlements.default` holds if nothing was.
+    pub set: Option<bool>,
+    /// Grows with every change, so that copies can tell which is newer; 0 if nothing was set.
+    pub version: i64,
+}
+
+/// A new signing secret.
+#[derive(Clone)]
+pub struct Rotation {
+    /// The secret.
+    pub secret: SigningSecret,
+    /// For how long the old one stays in use.
+    pub overlap: Span,
 }
 
 /// Which webhooks to list.

@@ -23,4 +23,6 @@ pub struct RegistryChanges {
     /// The webhooks that changed or were deleted since; `None` if that is too long ago to be
     /// known, so that all have to be loaded again.
     pub changed: Option<Vec<WebhookId>>,
+    /// Whether event types changed since.
+    pub event_types: bool,
 }

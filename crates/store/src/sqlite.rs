@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::Connection;
-use stayhook_core::{EventId, UnixMs, Webhook, WebhookChange, WebhookId};
+use stayhook_core::{EventId, UnixMs, Webhook, WebhookId};
 use tokio::sync::mpsc;
 
 use self::open::Opened;
@@ -42,10 +42,10 @@ use self::readers::Readers;
 use self::writer::Writer;
 use crate::columns::StoredWebhook;
 use crate::{
-    AttemptLine, ChangeError, ChangeTiming, Claim, Claimed, Collected, Conclude, Concluded, CreateError,
-    DeliveryFilter, DeliveryLine, EventLine, Intake, Keyring, NewToken, NewWebhook, Page, PageRequest,
-    Receipt, Registered, RegistryChanges, Scope, Signal, Step, Store, StoreError, Sweep, Swept, TokenHash,
-    TokenLine, WebhookFilter,
+    AttemptLine, ChangeError, Claim, Claimed, Collected, Conclude, Concluded, CreateError, DeliveryFilter,
+    DeliveryLine, EventLine, Intake, Keyring, NewToken, NewWebhook, Order, Page, PageRequest, Patch, Receipt,
+    Registered, RegistryChanges, Scope, Signal, Step, Store, StoreError, Sweep, Swept, TokenHash, TokenLine,
+    WebhookFilter,
 };
 
 /// How to open a database.
@@ -123,7 +123,7 @@ impl Store for SqliteStore {
         scope: &Scope,
         filter: &WebhookFilter,
         page: PageRequest<WebhookId>,
-    ) -> Result<Page<Webhook>, StoreError> {
+    ) -> Result<Page<Webhook, WebhookId>, StoreError> {
         let (scope, filter) = (scope.clone(), filter.clone());
         self.readers.read(move |conn| webhooks::page(conn, &scope, &filter, page)).await
     }
@@ -132,17 +132,18 @@ impl Store for SqliteStore {
         &self,
         scope: &Scope,
         id: WebhookId,
-        change: WebhookChange,
-        timing: ChangeTiming,
+        patch: Patch,
+        order: &Order,
+        retry_by: UnixMs,
     ) -> Result<Registered, ChangeError> {
-        let scope = scope.clone();
-        let job = move |conn: &Connection| change::change(conn, &scope, id, &change, timing);
+        let (scope, order) = (scope.clone(), order.clone());
+        let job = move |conn: &Connection| change::change(conn, &scope, id, &patch, &order, retry_by);
         Ok(self.writer.write(ROW, job).await?.open(&self.keyring)?)
     }
 
-    async fn delete_webhook(&self, scope: &Scope, id: WebhookId, at: UnixMs) -> Result<bool, StoreError> {
-        let scope = scope.clone();
-        self.writer.write(ROW, move |conn| webhooks::delete(conn, &scope, id, at)).await
+    async fn delete_webhook(&self, scope: &Scope, id: WebhookId, order: &Order) -> Result<(), ChangeError> {
+        let (scope, order) = (scope.clone(), order.clone());
+        self.writer.write(ROW, move |conn| webhooks::delete(conn, &scope, id, &order)).await
     }
 
     async fn registry(&self) -> Result<Vec<Registered>, StoreError> {
@@ -158,7 +159,7 @@ impl Store for SqliteStore {
 
     async fn registry_changes(&self, _since: i64) -> Result<RegistryChanges, StoreError> {
         // This process makes all of the changes itself.
-        Ok(RegistryChanges { generation: 0, changed: Some(Vec::new()) })
+        Ok(RegistryChanges { generation: 0, changed: Some(Vec::new()), event_types: false })
     }
 
     fn signals(&self) -> mpsc::Receiver<Signal> {
@@ -219,7 +220,7 @@ impl Store for SqliteStore {
         id: WebhookId,
         filter: &DeliveryFilter,
         page: PageRequest<EventId>,
-    ) -> Result<Option<Page<DeliveryLine>>, StoreError> {
+    ) -> Result<Option<Page<DeliveryLine, EventId>>, StoreError> {
         let (scope, filter) = (scope.clone(), filter.clone());
         self.readers.read(move |conn| log::page(conn, &scope, id, &filter, page)).await
     }

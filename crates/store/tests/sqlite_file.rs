@@ -50,6 +50,7 @@ fn new_webhook() -> NewWebhook {
         description: None,
         options: WebhookOptions::default(),
         secret: SigningSecret::parse(SECRET).unwrap(),
+        credentials: None,
         at: NOW,
         limit: 3,
     }
@@ -98,7 +99,7 @@ async fn what_was_acknowledged_survives_the_process() {
     }
 
     let after = open(&database(&elsewhere));
-    assert_eq!(after.registry().await.unwrap()[0].secret.expose(), SECRET);
+    assert_eq!(after.registry().await.unwrap()[0].secrets.current.expose(), SECRET);
     assert!(after.event(event(1)).await.unwrap().is_some());
     assert!(after.event(event(2)).await.unwrap().is_some());
     assert_eq!(after.take_over(NOW).await.unwrap(), 1);
@@ -221,7 +222,7 @@ async fn a_deleted_secret_is_wiped() {
     let holds = |bytes: &[u8]| fs::read(&path).unwrap().windows(bytes.len()).any(|window| window == bytes);
     assert!(holds(&sealed) && !holds(SECRET.as_bytes()));
     let store = open(&path);
-    store.delete_webhook(&Scope::EVERYTHING, id, NOW).await.unwrap();
+    store.delete_webhook(&Scope::EVERYTHING, id, &order(NOW)).await.unwrap();
     drop(store);
     assert!(!holds(&sealed));
 }
@@ -265,7 +266,7 @@ async fn pruning_and_deleting_empty_every_table() {
     let (now, keep) = (NOW.after(Span::days(31)), Span::days(30));
     let sweep = Sweep { now, keep, prune: keep, disable: DisableRule::default(), batch: 100 };
     store.sweep(sweep).await.unwrap();
-    store.delete_webhook(&Scope::EVERYTHING, id, now).await.unwrap();
+    store.delete_webhook(&Scope::EVERYTHING, id, &order(now)).await.unwrap();
     for table in growing {
         assert_eq!(count(table), 0, "{table}");
     }

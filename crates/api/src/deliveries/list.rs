@@ -65,10 +65,9 @@ pub(super) async fn list(
     query.finish()?;
     let page = api.store().deliveries(caller.scope(), webhook, &filter, request).await?;
     let page = page.ok_or_else(|| Problem::no_such("webhook"))?;
-    let last = page.rows.last().filter(|_| page.more);
     Ok(answer::ok(&PageView {
         data: page.rows.iter().map(DeliveryView::of).collect(),
-        next_cursor: last.map(|line| cursor::after_delivery(line.event)),
+        next_cursor: page.next.map(cursor::after_delivery),
     }))
 }
 

@@ -29,6 +29,6 @@ pub(super) async fn delete(
     caller.needs(OPERATION.scopes)?;
     let id = path.webhook()?;
     super::check_version(&api, &caller, id, &headers).await?;
-    let was_there = api.state.engine.delete_webhook(caller.scope(), id).await?;
-    if was_there { Ok(answer::no_content()) } else { Err(Problem::no_such("webhook")) }
+    api.state.engine.delete_webhook(caller.scope(), id).await?;
+    Ok(answer::no_content())
 }

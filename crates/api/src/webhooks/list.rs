@@ -42,10 +42,9 @@ pub(super) async fn list(
     let request = PageRequest { limit: query.limit(), after: query.take("cursor", cursor::webhook) };
     query.finish()?;
     let page = api.store().webhooks(caller.scope(), &filter, request).await?;
-    let last = page.rows.last().filter(|_| page.more);
     Ok(answer::ok(&PageView {
         data: page.rows.iter().map(WebhookView::of).collect(),
-        next_cursor: last.map(|webhook| cursor::after_webhook(webhook.id)),
+        next_cursor: page.next.map(cursor::after_webhook),
     }))
 }
 

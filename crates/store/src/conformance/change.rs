@@ -5,7 +5,7 @@ use stayhook_core::{
 };
 
 use super::fixtures::*;
-use crate::{ChangeError, ChangeTiming, Fate, TargetFate};
+use crate::{ChangeError, Fate, Patch, TargetFate};
 
 fn url(text: &str) -> WebhookChange {
     WebhookChange { url: Some(text.to_owned()), ..WebhookChange::default() }
@@ -36,7 +36,7 @@ pub async fn every_option_can_be_changed(store: Any) {
     let after = change(&store, id, all.clone(), at(5)).await;
     assert_eq!(after.webhook, before.changed(&all, at(5)).unwrap().0);
     assert_eq!((after.webhook.updated_at, after.webhook.version, after.url_number), (at(5), 2, 2));
-    assert_eq!(after.secret.expose(), new_webhook(101).secret.expose());
+    assert_eq!(after.secrets.current.expose(), new_webhook(101).secret.expose());
     assert_eq!(read(&store, id).await, after.webhook);
 }
 
@@ -149,8 +149,8 @@ pub async fn what_is_refused_changes_nothing(store: Any) {
     switch(&store, id, StatusChange::Disable("spam".to_owned()), at(10)).await;
     let before = read(&store, id).await;
     let wish = WebhookChange { status: Some(StatusChange::Pause), ..url("https://b.example.com/") };
-    let timing = ChangeTiming { at: at(20), retry_by: at(20) };
-    let refused = store.change_webhook(EVERYTHING, id, wish, timing).await;
+    let patch = Patch { change: wish, ..Patch::default() };
+    let refused = store.change_webhook(EVERYTHING, id, patch, &order(at(20)), at(20)).await;
     assert!(matches!(refused, Err(ChangeError::Refused(_))));
     assert_eq!(read(&store, id).await, before);
 }
@@ -174,7 +174,7 @@ pub async fn deleting_cancels_what_waits(store: Any) {
     wait(&store, id, waiting).await;
     let handoff = send(&store, id, handed_off).await;
     send_and(&store, id, delivered, accepted(at(50))).await;
-    store.delete_webhook(EVERYTHING, id, at(60)).await.unwrap();
+    store.delete_webhook(EVERYTHING, id, &order(at(60))).await.unwrap();
     assert_eq!(target_state(&store, waiting).await, cancelled(Reason::WebhookDeleted));
     assert_eq!(target_state(&store, handed_off).await, cancelled(Reason::WebhookDeleted));
     assert_eq!(target_state(&store, delivered).await, State::Delivered);

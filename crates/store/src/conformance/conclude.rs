@@ -122,7 +122,7 @@ pub async fn a_spilled_delivery_of_a_webhook_that_is_gone_ends(store: Any) {
     let targets = [(disabled, TargetFate::Send), (deleted, TargetFate::Send)];
     let handoff = accept(&store, vec![row(event, &targets)]).await.handoff.unwrap();
     switch(&store, disabled, StatusChange::Disable("spam".to_owned()), at(10)).await;
-    store.delete_webhook(EVERYTHING, deleted, at(10)).await.unwrap();
+    store.delete_webhook(EVERYTHING, deleted, &order(at(10))).await.unwrap();
     let spill = |id| handed(id, event, handoff, Step::Spilled { due: at(20) });
     conclude(&store, vec![spill(disabled), spill(deleted)], at(20)).await;
     let targets = store.event(event).await.unwrap().unwrap().targets;
@@ -179,7 +179,7 @@ pub async fn what_was_in_flight_when_its_webhook_was_deleted_counts(store: Any) 
     wait(&store, id, from_claim).await;
     assert_eq!(claim(&store, at(0)).await.due.len(), 1);
     let handoff = send(&store, id, from_handoff).await;
-    store.delete_webhook(EVERYTHING, id, at(50)).await.unwrap();
+    store.delete_webhook(EVERYTHING, id, &order(at(50))).await.unwrap();
     assert_eq!(target_state(&store, from_claim).await, State::Delivering);
     let both = vec![
         handed(id, from_handoff, handoff, accepted(at(100))),

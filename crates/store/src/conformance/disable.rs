@@ -156,7 +156,7 @@ pub async fn a_large_deletion_is_finished_by_the_sweeper(store: Any) {
     flood(&store, id).await;
     // One of them is in flight, and stays so until its lease ends.
     assert_eq!(claim_of(&store, at(1), 1, 1, vec![]).await.due.len(), 1);
-    store.delete_webhook(EVERYTHING, id, at(10)).await.unwrap();
+    store.delete_webhook(EVERYTHING, id, &order(at(10))).await.unwrap();
     let mut sweeps = 0;
     let mut now = at(20);
     while let Some(next) = sweep_of(&store, now, 400).await.next.filter(|it| *it < at(hours(1))) {
@@ -178,7 +178,7 @@ pub async fn a_deleted_webhook_has_no_clock(store: Any) {
     // In flight when the 72 hours are over; the retries of the failures come with it.
     let now = at(hours(72) - 1);
     claim(&store, now).await;
-    store.delete_webhook(EVERYTHING, id, now).await.unwrap();
+    store.delete_webhook(EVERYTHING, id, &order(now)).await.unwrap();
     let swept = sweep(&store, at(hours(72) + 1)).await;
     assert!(swept.statuses.is_empty());
     assert_eq!(swept.next, Some(now.after(LEASE)));

@@ -10,9 +10,9 @@ use stayhook_core::{
 };
 
 use crate::{
-    ChangeTiming, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter, DeliveryLine, HandoffId,
-    IdempotencyClaim, Intake, NewRow, NewWebhook, Origin, PageRequest, Receipt, Registered, Reply, Scope,
-    Step, Store, Sweep, Swept, Target, TargetFate, Tried,
+    Author, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter, DeliveryLine, HandoffId,
+    IdempotencyClaim, Intake, NewRow, NewWebhook, Order, Origin, PageRequest, Patch, Receipt, Registered,
+    Reply, Scope, Step, Store, Sweep, Swept, Target, TargetFate, Tried,
 };
 
 pub(super) type Any = Arc<dyn Store>;
@@ -57,6 +57,7 @@ pub(super) fn new_webhook(of: i64) -> NewWebhook {
         description: None,
         options: WebhookOptions::default(),
         secret: SigningSecret::from_entropy([7; 32]),
+        credentials: None,
         at: at(0),
         limit: 100,
     }
@@ -193,8 +194,13 @@ pub(super) async fn sweep_of(store: &Any, now: UnixMs, batch: usize) -> Swept {
 }
 
 pub(super) async fn change(store: &Any, id: WebhookId, change: WebhookChange, now: UnixMs) -> Registered {
-    let timing = ChangeTiming { at: now, retry_by: now.after(Span::minutes(1)) };
-    store.change_webhook(EVERYTHING, id, change, timing).await.unwrap()
+    let patch = Patch { change, ..Patch::default() };
+    store.change_webhook(EVERYTHING, id, patch, &order(now), now.after(Span::minutes(1))).await.unwrap()
+}
+
+/// An administrator's order.
+pub fn order(now: UnixMs) -> Order {
+    Order::new(Author::Operator, now)
 }
 
 pub(super) async fn switch(store: &Any, id: WebhookId, status: StatusChange, now: UnixMs) -> Registered {

@@ -144,7 +144,7 @@ pub async fn each_webhook_gets_its_own_bytes(store: Any) {
 pub async fn waiting_for_a_webhook_that_was_switched_off_ends_at_once(store: Any) {
     let (disabled, deleted) = (webhook(&store).await, webhook(&store).await);
     switch(&store, disabled, StatusChange::Disable("spam".to_owned()), at(0)).await;
-    store.delete_webhook(EVERYTHING, deleted, at(0)).await.unwrap();
+    store.delete_webhook(EVERYTHING, deleted, &order(at(0))).await.unwrap();
     let event = event_id(1, 0);
     accept(&store, vec![row(event, &[(disabled, TargetFate::Wait), (deleted, TargetFate::Wait)])]).await;
     let targets = store.event(event).await.unwrap().unwrap().targets;

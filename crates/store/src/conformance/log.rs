@@ -53,7 +53,7 @@ pub async fn pages_neither_skip_nor_repeat_while_deliveries_move(store: Any) {
         // Newer ones arrive, and what was in memory waits now.
         wait(&store, id, event_id(1_000 + round, 0)).await;
         store.take_over(at(2_000)).await.unwrap();
-        if !page.more {
+        if page.next.is_none() {
             break;
         }
     }

@@ -61,7 +61,7 @@ pub async fn pruning_leaves_nothing_behind(store: Any) {
     assert_eq!(store.take_over(too_late()).await.unwrap(), 0);
 
     for id in ids {
-        store.delete_webhook(EVERYTHING, id, too_late()).await.unwrap();
+        store.delete_webhook(EVERYTHING, id, &order(too_late())).await.unwrap();
     }
     assert_eq!(sweep(&store, at(11).after(KEEP)).await.pruned, 1);
     assert_eq!(sweep(&store, at(hours(10_000))).await.next, None, "nothing is stored any more");

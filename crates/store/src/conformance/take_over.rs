@@ -75,7 +75,7 @@ pub async fn what_cannot_wait_ends(store: Any) {
     assert_eq!(claim(&store, at(1)).await.due.len(), 3);
     accept(&store, vec![row(in_memory, &targets(TargetFate::Send))]).await;
     switch(&store, disabled, StatusChange::Disable("spam".to_owned()), at(10)).await;
-    store.delete_webhook(EVERYTHING, deleted, at(10)).await.unwrap();
+    store.delete_webhook(EVERYTHING, deleted, &order(at(10))).await.unwrap();
     switch(&store, paused, StatusChange::Pause, at(10)).await;
 
     assert_eq!(store.take_over(at(1_000)).await.unwrap(), 2);

@@ -3,7 +3,9 @@
 use stayhook_core::{Description, Ordering, SigningSecret, Status, StatusChange, WebhookId, WebhookOptions};
 
 use super::fixtures::*;
-use crate::{CreateError, NewWebhook, PageRequest, PropertyScope, Scope, StatusName, WebhookFilter};
+use crate::{
+    ChangeError, CreateError, NewWebhook, PageRequest, PropertyScope, Scope, StatusName, WebhookFilter,
+};
 
 pub async fn a_registered_webhook_reads_back(store: Any) {
     let new = NewWebhook {
@@ -16,6 +18,7 @@ pub async fn a_registered_webhook_reads_back(store: Any) {
             shadow_profile: Some("standard-webhooks".to_owned()),
         },
         secret: SigningSecret::from_entropy([9; 32]),
+        credentials: None,
         ..new_webhook(101)
     };
     let made = store.create_webhook(new.clone()).await.unwrap();
@@ -26,7 +29,7 @@ pub async fn a_registered_webhook_reads_back(store: Any) {
     let registry = store.registry().await.unwrap();
     assert_eq!(registry.len(), 1);
     assert_eq!(registry[0].webhook, made.webhook);
-    assert_eq!(registry[0].secret.expose(), new.secret.expose());
+    assert_eq!(registry[0].secrets.current.expose(), new.secret.expose());
 }
 
 pub async fn concurrent_registrations_never_share_a_slot(store: Any) {
@@ -50,8 +53,11 @@ pub async fn a_deleted_webhook_frees_its_slot_but_not_its_number(store: Any) {
     let new = || NewWebhook { limit: 1, ..new_webhook(101) };
     let first = store.create_webhook(new()).await.unwrap().webhook.id;
     assert!(store.create_webhook(new()).await.is_err());
-    assert!(store.delete_webhook(EVERYTHING, first, at(1)).await.unwrap());
-    assert!(!store.delete_webhook(EVERYTHING, first, at(1)).await.unwrap());
+    store.delete_webhook(EVERYTHING, first, &order(at(1))).await.unwrap();
+    assert!(matches!(
+        store.delete_webhook(EVERYTHING, first, &order(at(1))).await,
+        Err(ChangeError::NotFound)
+    ));
     assert_eq!(store.webhook(EVERYTHING, first).await.unwrap(), None);
     assert!(store.registry().await.unwrap().is_empty());
     let second = store.create_webhook(new()).await.unwrap().webhook.id;
@@ -73,13 +79,12 @@ pub async fn scopes_hide_what_they_do_not_see(store: Any) {
         client: Some(client(name)),
         properties: PropertyScope::Only(vec![property(of)]),
     };
-    let timing = crate::ChangeTiming { at: at(1), retry_by: at(1) };
     let page = PageRequest { after: None, limit: 10 };
     for blind in [scope("another", 101), scope("pms", 102)] {
         assert_eq!(store.webhook(&blind, id).await.unwrap(), None);
-        let change = store.change_webhook(&blind, id, Default::default(), timing).await;
+        let change = store.change_webhook(&blind, id, Default::default(), &order(at(1)), at(1)).await;
         assert!(matches!(change, Err(crate::ChangeError::NotFound)));
-        assert!(!store.delete_webhook(&blind, id, at(1)).await.unwrap());
+        assert!(matches!(store.delete_webhook(&blind, id, &order(at(1))).await, Err(ChangeError::NotFound)));
         let first = PageRequest { after: None, limit: 1 };
         assert_eq!(store.deliveries(&blind, id, &Default::default(), first).await.unwrap(), None);
         assert!(store.webhooks(&blind, &WebhookFilter::default(), page).await.unwrap().rows.is_empty());
@@ -104,7 +109,7 @@ pub async fn pages_neither_skip_nor_repeat_while_others_register(store: Any) {
         seen.extend(page.rows.iter().map(|it| it.id));
         after = seen.last().copied();
         webhook(&store).await;
-        if !page.more {
+        if page.next.is_none() {
             break;
         }
     }

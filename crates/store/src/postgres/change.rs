@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use sqlx::PgConnection;
 use stayhook_core::{
-    Description, Effects, EventPattern, Held, Reason, Status, Subscription, UnixMs, Webhook, WebhookChange,
-    WebhookId,
+    Description, Effects, EventPattern, Held, Reason, Status, Subscription, UnixMs, Webhook, WebhookId,
 };
 
 use super::clock::Shift;
@@ -15,7 +14,7 @@ use super::lanes::{Lanes, write_failing};
 use super::rows::{self, int};
 use super::{registry, sql, webhooks};
 use crate::columns::{Name, StoredWebhook, list_text, status_columns};
-use crate::{ChangeError, ChangeTiming, Scope};
+use crate::{ChangeError, Order, Patch, Scope};
 
 /// Makes the change by the rules of [`Webhook::changed`], all or nothing.
 pub(super) async fn change(
@@ -23,14 +22,18 @@ pub(super) async fn change(
     shift: Shift,
     scope: &Scope,
     id: WebhookId,
-    change: &WebhookChange,
-    timing: ChangeTiming,
+    patch: &Patch,
+    order: &Order,
+    retry_by: UnixMs,
 ) -> Result<Result<StoredWebhook, ChangeError>, Failure> {
     Lanes::lock(conn, shift, [id]).await?;
     let Some(mut stored) = webhooks::find(conn, scope, id).await? else {
         return Ok(Err(ChangeError::NotFound));
     };
-    let (next, effects) = match stored.webhook.changed(change, timing.at) {
+    if !order.allows(stored.webhook.version) {
+        return Ok(Err(ChangeError::OtherVersion));
+    }
+    let (next, effects) = match stored.webhook.changed(&patch.change, order.at) {
         Ok(changed) => changed,
         Err(refused) => return Ok(Err(refused.into())),
     };
@@ -43,8 +46,8 @@ pub(super) async fn change(
         url.execute(&mut *conn).await?;
     }
     update(conn, &next, stored.url_number).await?;
-    switch(conn, shift, &stored.webhook, &next, timing.at).await?;
-    follow(conn, shift, &next, effects, timing).await?;
+    switch(conn, shift, &stored.webhook, &next, order.at).await?;
+    follow(conn, shift, &next, effects, order.at, retry_by).await?;
     registry::bump(conn, id).await?;
     stored.webhook = next;
     Ok(Ok(stored))
@@ -104,23 +107,24 @@ async fn follow(
     shift: Shift,
     next: &Webhook,
     effects: Effects,
-    timing: ChangeTiming,
+    at: UnixMs,
+    retry_by: UnixMs,
 ) -> Result<(), Failure> {
     let id = next.id;
     if effects.cancel_all {
-        closing::close(conn, shift, id, Reason::WebhookDisabled, timing.at, CLOSED_AT_ONCE).await?;
+        closing::close(conn, shift, id, Reason::WebhookDisabled, at, CLOSED_AT_ONCE).await?;
         return Ok(());
     }
     if effects.drop_unsubscribed {
-        drop_unsubscribed(conn, id, &next.events, timing.at).await?;
+        drop_unsubscribed(conn, id, &next.events, at).await?;
     }
     if effects.pull_forward {
-        pull_forward(conn, id, shift.there(timing.retry_by)).await?;
+        pull_forward(conn, id, shift.there(retry_by)).await?;
     }
     match effects.release {
         None | Some(Held::Deliver) => Ok(()),
-        Some(Held::Latest) => keep_latest(conn, id, timing.at).await,
-        Some(Held::Discard) => discard(conn, id, timing.at).await,
+        Some(Held::Latest) => keep_latest(conn, id, at).await,
+        Some(Held::Discard) => discard(conn, id, at).await,
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) async fn page(
     webhook: WebhookId,
     filter: &DeliveryFilter,
     page: PageRequest<EventId>,
-) -> Result<Option<Page<DeliveryLine>>, Failure> {
+) -> Result<Option<Page<DeliveryLine, EventId>>, Failure> {
     if !webhooks::is_seen(conn, scope, webhook).await? {
         return Ok(None);
     }
@@ -44,12 +44,13 @@ pub(super) async fn page(
                 continue;
             }
             if found.len() == page.limit {
-                return Ok(Some(Page { rows: found, more: true }));
+                let next = found.last().map(|it: &DeliveryLine| it.event);
+                return Ok(Some(Page { rows: found, next }));
             }
             found.push(line);
         }
         if last {
-            return Ok(Some(Page { rows: found, more: false }));
+            return Ok(Some(Page { rows: found, next: None }));
         }
         step = step.saturating_mul(2).min(MOST_AT_ONCE);
     }

@@ -19,14 +19,18 @@ pub(super) async fn changes(conn: &mut PgConnection, since: i64) -> Result<Regis
     let row = sqlx::query(sql::GENERATION).fetch_one(&mut *conn).await?;
     let (generation, oldest): (i64, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
     if since >= generation {
-        return Ok(RegistryChanges { generation, changed: Some(Vec::new()) });
+        return Ok(RegistryChanges { generation, event_types: false, changed: Some(Vec::new()) });
     }
     if since < 1 || oldest.is_none_or(|oldest| oldest > since + 1) {
-        return Ok(RegistryChanges { generation, changed: None });
+        return Ok(RegistryChanges { generation, event_types: false, changed: None });
     }
     let ids: Vec<i64> =
         sqlx::query_scalar(sql::CHANGED_SINCE).bind(since).bind(generation).fetch_all(conn).await?;
-    Ok(RegistryChanges { generation, changed: Some(ids.into_iter().map(WebhookId).collect()) })
+    Ok(RegistryChanges {
+        generation,
+        event_types: false,
+        changed: Some(ids.into_iter().map(WebhookId).collect()),
+    })
 }
 
 /// Forgets what changed so long ago that a node which missed it loads everything.

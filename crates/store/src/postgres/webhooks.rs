@@ -1,7 +1,7 @@
 //! Registering, reading and deleting webhooks.
 
 use sqlx::PgConnection;
-use stayhook_core::{Description, EventPattern, PropertyId, Reason, Status, UnixMs, Webhook, WebhookId};
+use stayhook_core::{Description, EventPattern, PropertyId, Reason, Secrets, Status, Webhook, WebhookId};
 
 use super::clock::Shift;
 use super::closing::{self, CLOSED_AT_ONCE};
@@ -11,7 +11,10 @@ use super::rows::{self, int, limit};
 use super::{registry, sql};
 use crate::columns::{Name, StoredWebhook, list_text};
 use crate::seal::{Keyring, Purpose};
-use crate::{CreateError, NewWebhook, Page, PageRequest, Registered, Scope, StoreError, WebhookFilter};
+use crate::{
+    ChangeError, CreateError, Entitlement, NewWebhook, Order, Page, PageRequest, Registered, Scope,
+    StoreError, WebhookFilter,
+};
 
 /// Registers a webhook in the property's lowest free slot.
 pub(super) async fn create(
@@ -43,7 +46,13 @@ pub(super) async fn create(
         updated_at: new.at,
         version: 1,
     };
-    Ok(Ok(Registered { webhook, secret: new.secret.clone(), url_number: 1 }))
+    Ok(Ok(Registered {
+        webhook,
+        secrets: Secrets::only(new.secret.clone()),
+        credentials: None,
+        entitlement: Entitlement::default(),
+        url_number: 1,
+    }))
 }
 
 async fn free_slot(
@@ -110,7 +119,7 @@ pub(super) async fn page(
     scope: &Scope,
     filter: &WebhookFilter,
     page: PageRequest<WebhookId>,
-) -> Result<Page<Webhook>, Failure> {
+) -> Result<Page<Webhook, WebhookId>, Failure> {
     let mut before = page.after.map_or(i64::MAX, |it| it.0);
     // As many as are wanted where all match, and more where few do.
     let mut step = page.limit.saturating_add(1);
@@ -136,12 +145,13 @@ pub(super) async fn page(
                 continue;
             }
             if found.len() == page.limit {
-                return Ok(Page { rows: found, more: true });
+                let next = found.last().map(|it: &Webhook| it.id);
+                return Ok(Page { rows: found, next });
             }
             found.push(webhook);
         }
         if rows.len() < step {
-            return Ok(Page { rows: found, more: false });
+            return Ok(Page { rows: found, next: None });
         }
         step = step.saturating_mul(2).min(MOST_AT_ONCE);
     }
@@ -157,16 +167,17 @@ pub(super) async fn delete(
     shift: Shift,
     scope: &Scope,
     id: WebhookId,
-    at: UnixMs,
-) -> Result<bool, Failure> {
+    order: &Order,
+) -> Result<Result<(), ChangeError>, Failure> {
     Lanes::lock(conn, shift, [id]).await?;
-    if !is_seen(conn, scope, id).await? {
-        return Ok(false);
+    let Some(found) = find(conn, scope, id).await? else { return Ok(Err(ChangeError::NotFound)) };
+    if !order.allows(found.webhook.version) {
+        return Ok(Err(ChangeError::OtherVersion));
     }
     sqlx::query(sql::DELETE_WEBHOOK).bind(id.0).execute(&mut *conn).await?;
     sqlx::query(sql::DELETE_URLS).bind(id.0).execute(&mut *conn).await?;
     write_failing(conn, id, &Status::ACTIVE).await?;
-    closing::close(conn, shift, id, Reason::WebhookDeleted, at, CLOSED_AT_ONCE).await?;
+    closing::close(conn, shift, id, Reason::WebhookDeleted, order.at, CLOSED_AT_ONCE).await?;
     registry::bump(conn, id).await?;
-    Ok(true)
+    Ok(Ok(()))
 }

@@ -4,25 +4,28 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
 use stayhook_core::{
-    Description, Effects, EventPattern, Held, Reason, Status, Subscription, UnixMs, Webhook, WebhookChange,
-    WebhookId,
+    Description, Effects, EventPattern, Held, Reason, Status, Subscription, UnixMs, Webhook, WebhookId,
 };
 
 use super::closing::{self, CLOSED_AT_ONCE, cancel};
 use super::{lanes, query, rows, sql, webhooks};
 use crate::columns::{Name, StoredWebhook, list_text, status_columns};
-use crate::{ChangeError, ChangeTiming, Scope, StoreError};
+use crate::{ChangeError, Order, Patch, Scope, StoreError};
 
 /// Makes the change by the rules of [`Webhook::changed`], all or nothing.
 pub(super) fn change(
     conn: &Connection,
     scope: &Scope,
     id: WebhookId,
-    change: &WebhookChange,
-    timing: ChangeTiming,
+    patch: &Patch,
+    order: &Order,
+    retry_by: UnixMs,
 ) -> Result<StoredWebhook, ChangeError> {
     let mut stored = webhooks::find(conn, scope, id)?.ok_or(ChangeError::NotFound)?;
-    let (next, effects) = stored.webhook.changed(change, timing.at)?;
+    if !order.allows(stored.webhook.version) {
+        return Err(ChangeError::OtherVersion);
+    }
+    let (next, effects) = stored.webhook.changed(&patch.change, order.at)?;
     if !effects.changed {
         return Ok(stored);
     }
@@ -31,8 +34,8 @@ pub(super) fn change(
         query::run(conn, sql::INSERT_URL, params![id.0, stored.url_number, next.url])?;
     }
     update(conn, &next, stored.url_number)?;
-    switch(conn, &stored.webhook, &next, timing.at)?;
-    follow(conn, &next, effects, timing)?;
+    switch(conn, &stored.webhook, &next, order.at)?;
+    follow(conn, &next, effects, order.at, retry_by)?;
     stored.webhook = next;
     Ok(stored)
 }
@@ -80,23 +83,24 @@ fn follow(
     conn: &Connection,
     next: &Webhook,
     effects: Effects,
-    timing: ChangeTiming,
+    at: UnixMs,
+    retry_by: UnixMs,
 ) -> Result<(), StoreError> {
     let id = next.id;
     if effects.cancel_all {
-        closing::close(conn, id, Reason::WebhookDisabled, timing.at, CLOSED_AT_ONCE)?;
+        closing::close(conn, id, Reason::WebhookDisabled, at, CLOSED_AT_ONCE)?;
         return Ok(());
     }
     if effects.drop_unsubscribed {
-        drop_unsubscribed(conn, id, &next.events, timing.at)?;
+        drop_unsubscribed(conn, id, &next.events, at)?;
     }
-    if effects.pull_forward && query::run(conn, sql::PULL_FORWARD, params![id.0, timing.retry_by.0])? > 0 {
-        query::run(conn, sql::LANE_DUE_BY, params![id.0, timing.retry_by.0])?;
+    if effects.pull_forward && query::run(conn, sql::PULL_FORWARD, params![id.0, retry_by.0])? > 0 {
+        query::run(conn, sql::LANE_DUE_BY, params![id.0, retry_by.0])?;
     }
     match effects.release {
         None | Some(Held::Deliver) => Ok(()),
-        Some(Held::Latest) => keep_latest(conn, id, timing.at),
-        Some(Held::Discard) => discard(conn, id, timing.at),
+        Some(Held::Latest) => keep_latest(conn, id, at),
+        Some(Held::Discard) => discard(conn, id, at),
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn page(
     webhook: WebhookId,
     filter: &DeliveryFilter,
     page: PageRequest<EventId>,
-) -> Result<Option<Page<DeliveryLine>>, StoreError> {
+) -> Result<Option<Page<DeliveryLine, EventId>>, StoreError> {
     if !webhooks::is_seen(conn, scope, webhook)? {
         return Ok(None);
     }
@@ -29,11 +29,12 @@ pub(super) fn page(
     while let Some(event) = walk.next()? {
         let Some(line) = matching(conn, &lane, webhook, event, filter)? else { continue };
         if lines.len() == page.limit {
-            return Ok(Some(Page { rows: lines, more: true }));
+            let next = lines.last().map(|it: &DeliveryLine| it.event);
+            return Ok(Some(Page { rows: lines, next }));
         }
         lines.push(line);
     }
-    Ok(Some(Page { rows: lines, more: false }))
+    Ok(Some(Page { rows: lines, next: None }))
 }
 
 /// One delivery with its attempts.

@@ -2,14 +2,17 @@
 
 use rusqlite::{Connection, params};
 use stayhook_core::{
-    ClientId, Description, EventPattern, PropertyId, Reason, Status, UnixMs, Webhook, WebhookId,
+    ClientId, Description, EventPattern, PropertyId, Reason, Secrets, Status, Webhook, WebhookId,
 };
 
 use super::closing::{self, CLOSED_AT_ONCE};
 use super::{lanes, query, rows, sql};
 use crate::columns::{Name, StoredWebhook, list_text};
 use crate::seal::{Keyring, Purpose};
-use crate::{CreateError, NewWebhook, Page, PageRequest, Registered, Scope, StoreError, WebhookFilter};
+use crate::{
+    ChangeError, CreateError, Entitlement, NewWebhook, Order, Page, PageRequest, Registered, Scope,
+    StoreError, WebhookFilter,
+};
 
 /// Registers a webhook in the property's lowest free slot.
 pub(super) fn create(
@@ -25,7 +28,13 @@ pub(super) fn create(
     query::run(conn, sql::SET_SECRET, params![id.0, sealed])?;
     query::run(conn, sql::INSERT_URL, params![id.0, 1, new.url])?;
     query::run(conn, sql::INSERT_LANE, [id.0])?;
-    Ok(Registered { webhook, secret: new.secret.clone(), url_number: 1 })
+    Ok(Registered {
+        webhook,
+        secrets: Secrets::only(new.secret.clone()),
+        credentials: None,
+        entitlement: Entitlement::default(),
+        url_number: 1,
+    })
 }
 
 fn free_slot(conn: &Connection, property: PropertyId, limit: u32) -> Result<u32, CreateError> {
@@ -94,7 +103,7 @@ pub(super) fn page(
     scope: &Scope,
     filter: &WebhookFilter,
     page: PageRequest<WebhookId>,
-) -> Result<Page<Webhook>, StoreError> {
+) -> Result<Page<Webhook, WebhookId>, StoreError> {
     let before = page.after.map_or(i64::MAX, |it| it.0);
     let (statement, client) = match (filter.property, &scope.client) {
         (Some(_), _) => (sql::WEBHOOKS_OF_PROPERTY, None),
@@ -114,11 +123,12 @@ pub(super) fn page(
             continue;
         }
         if found.len() == page.limit {
-            return Ok(Page { rows: found, more: true });
+            let next = found.last().map(|it: &Webhook| it.id);
+            return Ok(Page { rows: found, next });
         }
         found.push(webhook);
     }
-    Ok(Page { rows: found, more: false })
+    Ok(Page { rows: found, next: None })
 }
 
 /// Every webhook.
@@ -132,14 +142,15 @@ pub(super) fn delete(
     conn: &Connection,
     scope: &Scope,
     id: WebhookId,
-    at: UnixMs,
-) -> Result<bool, StoreError> {
-    if !is_seen(conn, scope, id)? {
-        return Ok(false);
+    order: &Order,
+) -> Result<(), ChangeError> {
+    let found = find(conn, scope, id)?.ok_or(ChangeError::NotFound)?;
+    if !order.allows(found.webhook.version) {
+        return Err(ChangeError::OtherVersion);
     }
     query::run(conn, sql::DELETE_WEBHOOK, [id.0])?;
     query::run(conn, sql::DELETE_URLS, [id.0])?;
     lanes::write_failing(conn, id, &Status::ACTIVE)?;
-    closing::close(conn, id, Reason::WebhookDeleted, at, CLOSED_AT_ONCE)?;
-    Ok(true)
+    closing::close(conn, id, Reason::WebhookDeleted, order.at, CLOSED_AT_ONCE)?;
+    Ok(())
 }

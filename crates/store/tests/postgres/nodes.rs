@@ -95,7 +95,7 @@ async fn an_old_copy_of_the_webhooks_is_noticed() {
     assert_eq!(one.registered(&[added]).await.unwrap().len(), 1);
     assert_eq!(intake(1, changes.generation).await.unwrap().results, [Accepted::New]);
 
-    two.delete_webhook(EVERYTHING, added, now).await.unwrap();
+    two.delete_webhook(EVERYTHING, added, &order(now)).await.unwrap();
     let changes = one.registry_changes(changes.generation).await.unwrap();
     assert_eq!(changes.changed, Some(vec![added]));
     assert!(one.registered(&[added]).await.unwrap().is_empty());

@@ -68,6 +68,7 @@ pub(crate) fn new_webhook(property: i64, at: UnixMs) -> NewWebhook {
         description: None,
         options: WebhookOptions::default(),
         secret: SigningSecret::from_entropy([7; 32]),
+        credentials: None,
         at,
         limit: 3,
     }
