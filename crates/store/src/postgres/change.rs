@@ -41,7 +41,9 @@ pub(super) async fn change(
         Ok(changed) => changed,
         Err(refused) => return Ok(Err(refused.into())),
     };
-    let credentials = patch.credentials.as_ref().map(|new| NewCredentials {
+    // Whether they are the same nobody can tell from outside: only that there still are none.
+    let new = patch.credentials.as_ref().filter(|it| it.is_some() || stored.sealed_credentials.is_some());
+    let credentials = new.map(|new| NewCredentials {
         before: stored.credentials_kind(keyring),
         after: new.as_ref().map(Credentials::kind),
     });
@@ -58,7 +60,7 @@ pub(super) async fn change(
         url.execute(&mut *conn).await?;
     }
     update(conn, &next, stored.url_number).await?;
-    if let Some(new) = &patch.credentials {
+    if let Some(new) = new {
         let sealed = new.as_ref().map(|it| seal_credentials(keyring, id, it)).transpose()?;
         sqlx::query(sql::SET_CREDENTIALS).bind(id.0).bind(&sealed).execute(&mut *conn).await?;
         stored.sealed_credentials = sealed;

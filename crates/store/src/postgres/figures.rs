@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{PgConnection, Row as _};
+use sqlx::PgConnection;
 use stayhook_core::WebhookId;
 
 use super::failure::Failure;

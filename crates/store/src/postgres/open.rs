@@ -90,8 +90,10 @@ async fn check_key(conn: &mut PgConnection, keyring: &Keyring) -> Result<(), Fai
 
 /// Seals the check anew, for the key that seals from now on.
 pub(super) async fn reseal_check(conn: &mut PgConnection, keyring: &Keyring) -> Result<(), Failure> {
-    check_key(conn, keyring).await?;
-    let sealed = columns::seal(keyring, NOBODY, Purpose::KeyCheck, CHECK)?;
-    sqlx::query(sql::SET_META).bind(KEY_CHECK).bind(sealed).execute(conn).await?;
+    let stored: Vec<u8> = sqlx::query_scalar(sql::META).bind(KEY_CHECK).fetch_one(&mut *conn).await?;
+    if !keyring.is_current(&stored) {
+        let sealed = columns::seal(keyring, NOBODY, Purpose::KeyCheck, CHECK)?;
+        sqlx::query(sql::SET_META).bind(KEY_CHECK).bind(sealed).execute(conn).await?;
+    }
     Ok(())
 }
