@@ -201,16 +201,16 @@ impl<'a> Values<'a> {
     }
 }
 
+/// The text with its placeholders filled in, in one allocation: there are several for every attempt.
 fn fill(template: &Template, values: &Values<'_>, signature: &str) -> String {
-    let mut text = String::with_capacity(96);
-    for piece in template.pieces() {
-        match piece {
-            Piece::Literal(literal) => text.push_str(literal),
-            Piece::Slot(Slot::Signature) => text.push_str(signature),
-            Piece::Slot(slot) => text.push_str(values.get(*slot)),
-        }
-    }
-    text
+    let texts = template.pieces().iter().map(|piece| match piece {
+        Piece::Literal(literal) => literal.as_str(),
+        Piece::Slot(Slot::Signature) => signature,
+        Piece::Slot(slot) => values.get(*slot),
+    });
+    let mut filled = String::with_capacity(texts.clone().map(str::len).sum());
+    filled.extend(texts);
+    filled
 }
 
 #[expect(
