@@ -10,7 +10,7 @@ use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use stayhook_core::{JsonError, Span};
-use stayhook_store::{ChangeError, CreateError, StoreError};
+use stayhook_store::{ChangeError, CreateError, RequeueError, StoreError};
 
 pub(crate) use self::code::Code;
 use self::extra::Extra;
@@ -123,6 +123,17 @@ impl Problem {
             Code::IdempotencyConflict,
             "this key came before with another type, propertyId, bookingId or data: use a new key for a new event",
         )
+    }
+
+    /// A delivery, or those of a webhook, could not be requeued. `thing` is what the path names.
+    pub(crate) fn not_requeued(error: RequeueError, thing: &str) -> Self {
+        match error {
+            RequeueError::NotFound => Self::no_such(thing),
+            RequeueError::NotActive(_) | RequeueError::UnderWay => {
+                Self::new(Code::InvalidState, error.to_string())
+            }
+            RequeueError::Store(error) => error.into(),
+        }
     }
 
     /// 412

@@ -10,12 +10,12 @@ mod schema;
 mod view;
 
 use axum::http::HeaderMap;
-use stayhook_core::WebhookId;
+use stayhook_engine::By;
+use stayhook_store::Author;
 
 use crate::auth::Caller;
-use crate::error::Problem;
+use crate::etag;
 use crate::openapi::Routes;
-use crate::{Api, etag};
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
@@ -26,19 +26,7 @@ pub(crate) fn routes() -> Routes {
         .add(&delete::OPERATION, delete::delete)
 }
 
-/// Lets a request pass that changes a webhook as it is, or does not care (`If-Match`).
-///
-/// # Errors
-/// 404 when the caller sees no such webhook, 412 when it is another version.
-async fn check_version(
-    api: &Api,
-    caller: &Caller,
-    id: WebhookId,
-    headers: &HeaderMap,
-) -> Result<(), Problem> {
-    if !etag::is_conditional(headers) {
-        return Ok(());
-    }
-    let webhook = api.store().webhook(caller.scope(), id).await?;
-    etag::check(headers, &webhook.ok_or_else(|| Problem::no_such("webhook"))?)
+/// In whose name a webhook is changed, and which versions of it are meant (`If-Match`).
+fn by(caller: &Caller, headers: &HeaderMap) -> By {
+    By { author: Author::Client(caller.client().clone()), versions: etag::versions(headers) }
 }

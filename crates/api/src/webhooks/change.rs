@@ -3,6 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use stayhook_core::{Held, JSON_DEPTH_LIMIT, Json, StatusChange, WebhookChange};
+use stayhook_store::Patch;
 
 use super::view::WebhookView;
 use super::{members, schema};
@@ -36,22 +37,21 @@ pub(super) async fn change(
 ) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
     let id = path.webhook()?;
-    let headers = request.headers().clone();
+    let by = super::by(&caller, request.headers());
     let json = body::json(request, body::PUBLIC_BYTES, JSON_DEPTH_LIMIT).await?;
-    let change = read(&api, json)?;
-    super::check_version(&api, &caller, id, &headers).await?;
-    let webhook = api.state.engine.change_webhook(caller.scope(), id, change).await?;
+    let patch = read(&api, json)?;
+    let webhook = api.state.engine.change_webhook(caller.scope(), id, patch, by).await?;
     Ok(etag::tagged(answer::ok(&WebhookView::of(&webhook)), &webhook))
 }
 
-fn read(api: &Api, json: Json) -> Result<WebhookChange, Problem> {
+fn read(api: &Api, json: Json) -> Result<Patch, Problem> {
     let invalid = |errors| Problem::invalid(Subject::Webhook, errors);
     let mut fields = Fields::of(json, String::new()).map_err(invalid)?;
     let url = fields.given("url", |json| members::url(json, &api.state.url_rules));
     let events = fields.given("events", Ok);
     let change = WebhookChange {
         url: url.map(|url| url.as_str().to_owned()),
-        events: events.and_then(|json| members::events(&mut fields, json, &api.state.catalogue)),
+        events: events.and_then(|json| members::events(&mut fields, json, &api.state.engine.catalogue())),
         description: fields.given("description", members::description),
         status: status(&mut fields),
         include_custom_parameters: fields.given("includeCustomParameters", boolean),
@@ -62,7 +62,8 @@ fn read(api: &Api, json: Json) -> Result<WebhookChange, Problem> {
     };
     fields.given("auth", |json| members::auth(&json));
     let wrong = fields.finish();
-    if wrong.is_empty() { Ok(change) } else { Err(invalid(wrong)) }
+    let patch = Patch { change, credentials: None };
+    if wrong.is_empty() { Ok(patch) } else { Err(invalid(wrong)) }
 }
 
 enum Asked {

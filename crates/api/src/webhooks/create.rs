@@ -44,7 +44,7 @@ fn read(api: &Api, caller: &Caller, json: Json) -> Result<Registration, Problem>
     let property = fields.required("propertyId", property);
     let url = fields.required("url", |json| members::url(json, &api.state.url_rules));
     let events = fields.required("events", Ok);
-    let events = events.and_then(|json| members::events(&mut fields, json, &api.state.catalogue));
+    let events = events.and_then(|json| members::events(&mut fields, json, &api.state.engine.catalogue()));
     let description = fields.optional("description", members::description).flatten();
     let options = options(&mut fields);
     fields.optional("auth", |json| members::auth(&json));
@@ -55,7 +55,8 @@ fn read(api: &Api, caller: &Caller, json: Json) -> Result<Registration, Problem>
     if !caller.may_touch(property) {
         return Err(Problem::no_such("property"));
     }
-    Ok(Registration { client: caller.client().clone(), property, url, events, description, options })
+    let client = caller.client().clone();
+    Ok(Registration { client, property, url, events, description, options, credentials: None })
 }
 
 fn options(fields: &mut Fields) -> WebhookOptions {

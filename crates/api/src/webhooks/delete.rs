@@ -28,7 +28,7 @@ pub(super) async fn delete(
 ) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
     let id = path.webhook()?;
-    super::check_version(&api, &caller, id, &headers).await?;
-    api.state.engine.delete_webhook(caller.scope(), id).await?;
+    let by = super::by(&caller, &headers);
+    api.state.engine.delete_webhook(caller.scope(), id, by).await?;
     Ok(answer::no_content())
 }

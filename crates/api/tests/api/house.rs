@@ -13,12 +13,14 @@ use axum::http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use stayhook_api::{ApiLimits, ApiState, Issuers, ScopeName, Surface, new_token, router};
 use stayhook_core::{
-    AllowList, Catalogue, ClientId, Fault, FaultClass, Policy, PropertyId, Roll, Span, UnixMs, UrlRules,
-    WebhookId,
+    AllowList, Catalogue, ClientId, Fault, FaultClass, Policy, PropertyId, Roll, Span, StatusChange, UnixMs,
+    UrlRules, WebhookChange, WebhookId,
 };
 use stayhook_courier::{Answer as Answered, Outbound, Reply as Replied, Transport};
-use stayhook_engine::{Clock, Dice, Engine, EngineConfig, Parts};
-use stayhook_store::{Keyring, NewToken, PropertyScope, SqliteOptions, SqliteStore, Store};
+use stayhook_engine::{By, Clock, Dice, Engine, EngineConfig, Parts};
+use stayhook_store::{
+    Author, Keyring, NewToken, Patch, PropertyScope, Scope, SqliteOptions, SqliteStore, Store,
+};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
@@ -132,6 +134,15 @@ impl House {
         let answer = self.post(&self.owner, "/public/v1/webhooks", &registration(property)).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         answer.json()["id"].as_i64().unwrap()
+    }
+
+    /// Disables a webhook, as an administrator does.
+    pub(crate) async fn disable(&self, webhook: i64, why: &str) {
+        let status = Some(StatusChange::Disable(why.to_owned()));
+        let patch =
+            Patch { change: WebhookChange { status, ..WebhookChange::default() }, ..Patch::default() };
+        let by = By::new(Author::Admin(ClientId::parse("operations").unwrap()));
+        self.engine.change_webhook(&Scope::EVERYTHING, WebhookId(webhook), patch, by).await.unwrap();
     }
 
     /// Reports an event of a property and returns its id.
@@ -289,6 +300,9 @@ fn config() -> EngineConfig {
         url_rules: UrlRules::default(),
         webhooks_per_property: 3,
         allow_list: AllowList::default(),
+        event_bytes: EVENT_BYTES,
+        entitled_by_default: true,
+        catalogue: Catalogue::built_in(),
         roles: stayhook_engine::Roles::ALL,
     }
 }
