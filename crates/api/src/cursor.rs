@@ -3,13 +3,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use stayhook_core::{EventId, WebhookId};
+use stayhook_core::{DeliveryId, EventId, WebhookId};
 
 use crate::fields::Wrong;
 
 const VERSION: u8 = 1;
 const WEBHOOKS: u8 = b'w';
 const DELIVERIES: u8 = b'd';
+const ALL_DELIVERIES: u8 = b'a';
+const CHANGES: u8 = b'c';
 
 /// The cursor of the webhooks after this one.
 pub(crate) fn after_webhook(id: WebhookId) -> String {
@@ -29,6 +31,33 @@ pub(crate) fn after_delivery(event: EventId) -> String {
 /// The event whose delivery a cursor starts after.
 pub(crate) fn delivery(cursor: &str) -> Result<EventId, Wrong> {
     decode(DELIVERIES, cursor).map(EventId::from_bytes)
+}
+
+/// The cursor of all webhooks' deliveries after this one.
+pub(crate) fn after_any_delivery(id: DeliveryId) -> String {
+    let mut key = [0; 24];
+    key[..16].copy_from_slice(&id.event.to_bytes());
+    key[16..].copy_from_slice(&id.webhook.0.to_be_bytes());
+    encode(ALL_DELIVERIES, &key)
+}
+
+/// The delivery that a cursor starts after.
+pub(crate) fn any_delivery(cursor: &str) -> Result<DeliveryId, Wrong> {
+    let key: [u8; 24] = decode(ALL_DELIVERIES, cursor)?;
+    let (mut event, mut webhook) = ([0; 16], [0; 8]);
+    event.copy_from_slice(&key[..16]);
+    webhook.copy_from_slice(&key[16..]);
+    Ok(DeliveryId { event: EventId::from_bytes(event), webhook: WebhookId(i64::from_be_bytes(webhook)) })
+}
+
+/// The cursor of the changes before this one.
+pub(crate) fn after_change(id: i64) -> String {
+    encode(CHANGES, &id.to_be_bytes())
+}
+
+/// The change that a cursor starts after.
+pub(crate) fn change(cursor: &str) -> Result<i64, Wrong> {
+    decode(CHANGES, cursor).map(i64::from_be_bytes)
 }
 
 fn encode(kind: u8, key: &[u8]) -> String {
@@ -59,12 +88,18 @@ mod tests {
             prop_assert_eq!(delivery(&after_delivery(event)), Ok(event));
             prop_assert!(delivery(&after_webhook(WebhookId(id))).is_err());
             prop_assert!(webhook(&after_delivery(event)).is_err());
+            let any = DeliveryId { event, webhook: WebhookId(id) };
+            prop_assert_eq!(any_delivery(&after_any_delivery(any)), Ok(any));
+            prop_assert_eq!(change(&after_change(id)), Ok(id));
+            prop_assert!(change(&after_webhook(WebhookId(id))).is_err());
         }
 
         #[test]
         fn reading_never_panics(text in ".{0,40}") {
             let _ = webhook(&text);
             let _ = delivery(&text);
+            let _ = any_delivery(&text);
+            let _ = change(&text);
         }
     }
 }
