@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::{BodyExt as _, LengthLimitError};
-use stayhook_core::Json;
+use stayhook_core::{Json, Members};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -28,13 +28,30 @@ const DRAINING: Duration = Duration::from_secs(2);
 /// Reads a JSON body of at most `limit` bytes and `depth` levels. For small bodies: what they
 /// take together is bounded by the number of connections.
 pub(crate) async fn json(request: Request, limit: usize, depth: usize) -> Result<Json, Problem> {
+    check_type(request.headers())?;
+    Ok(Json::parse(&bytes(request, limit).await?, depth)?)
+}
+
+/// The same where every member may be left out, so that no body at all stands for `{}`.
+pub(crate) async fn json_or_nothing(request: Request, limit: usize, depth: usize) -> Result<Json, Problem> {
+    let typed = check_type(request.headers());
+    let bytes = bytes(request, limit).await?;
+    if bytes.is_empty() {
+        return Ok(Json::Object(Members::default()));
+    }
+    typed?;
+    Ok(Json::parse(&bytes, depth)?)
+}
+
+async fn bytes(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let (parts, body) = request.into_parts();
     let body = admitted(&parts.headers, body, limit).await?;
-    Ok(Json::parse(&read(body, limit).await?, depth)?)
+    read(body, limit).await
 }
 
 /// Reads the bytes of a JSON body that may be large, with its share of `room`.
 pub(crate) async fn large(request: Request, limit: usize, room: &Room) -> Result<Received, Problem> {
+    check_type(request.headers())?;
     let (parts, body) = request.into_parts();
     let body = admitted(&parts.headers, body, limit).await?;
     let share = room.take(announced(&parts.headers).unwrap_or(limit)).await?;
@@ -88,9 +105,8 @@ impl Room {
     }
 }
 
-/// Lets a body pass that is JSON and, by what is announced, no longer than `limit`.
+/// Lets a body pass that is, by what is announced, no longer than `limit`.
 async fn admitted(headers: &HeaderMap, body: Body, limit: usize) -> Result<Body, Problem> {
-    check_type(headers)?;
     if announced(headers).is_none_or(|length| length <= limit) {
         return Ok(body);
     }

@@ -10,6 +10,7 @@ use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use stayhook_core::{JsonError, Span};
+use stayhook_engine::TestError;
 use stayhook_store::{ChangeError, CreateError, RequeueError, StoreError};
 
 pub(crate) use self::code::Code;
@@ -183,6 +184,11 @@ impl Problem {
         Self::new(Code::RateLimited, detail).with(Extra::RetryAfter(seconds))
     }
 
+    /// 429: as much of it is under way as may be.
+    pub(crate) fn busy(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::RateLimited, detail).with(Extra::retry())
+    }
+
     /// 500: a defect of this program.
     pub(crate) fn internal(cause: String) -> Self {
         let detail = "the request met a defect of this service: report it with the X-Request-Id";
@@ -297,6 +303,16 @@ impl From<CreateError> for Problem {
                 Self::new(Code::WebhookLimitReached, error.to_string()).with(Extra::Slots { limit, used })
             }
             CreateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TestError> for Problem {
+    fn from(error: TestError) -> Self {
+        match error {
+            TestError::NotFound => Self::no_such("webhook"),
+            TestError::Busy => Self::busy(error.to_string()),
+            TestError::Store(error) => error.into(),
         }
     }
 }

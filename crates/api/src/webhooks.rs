@@ -1,12 +1,16 @@
-//! `/public/v1/webhooks`: the registry.
+//! `/public/v1/webhooks`: the registry, and what is done with one of it.
 
+mod auth;
 mod change;
 mod create;
 mod delete;
 mod list;
 mod members;
 mod read;
+mod recover;
+mod rotate;
 mod schema;
+mod test;
 mod view;
 
 use axum::http::HeaderMap;
@@ -28,9 +32,17 @@ pub(crate) fn routes() -> Routes {
         .add(&read::OPERATION, read::read)
         .add(&change::OPERATION, change::change)
         .add(&delete::OPERATION, delete::delete)
+        .add(&test::OPERATION, test::test)
+        .add(&rotate::OPERATION, rotate::rotate)
+        .add(&recover::OPERATION, recover::recover)
 }
 
 /// In whose name a webhook is changed, and which versions of it are meant (`If-Match`).
 fn by(caller: &Caller, headers: &HeaderMap) -> By {
     By { author: Author::Client(caller.client().clone()), versions: etag::versions(headers) }
+}
+
+/// In whose name something is done with a webhook, whatever its version.
+pub(crate) fn by_caller(caller: &Caller) -> By {
+    By::new(Author::Client(caller.client().clone()))
 }

@@ -36,3 +36,4 @@ pub use engine::{Engine, Parts};
 pub use intake::Enqueued;
 pub use orders::{By, Registration, Rotated};
 pub use trial::{TestError, Tested};
+pub use wire::unsigned_headers;

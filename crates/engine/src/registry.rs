@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use http::HeaderValue;
 use stayhook_core::{PropertyId, Status, UrlError, UrlRules, Webhook, WebhookId, WebhookUrl};
 use stayhook_store::{Entitlement, Registered, StatusChanged};
 
@@ -17,8 +16,6 @@ pub(crate) struct Entry {
     pub(crate) url: Result<WebhookUrl, UrlError>,
     pub(crate) url_number: u32,
     pub(crate) signers: Signers,
-    /// The webhook's id as a header.
-    pub(crate) id_header: HeaderValue,
 }
 
 /// What a node judges webhooks by.
@@ -144,7 +141,6 @@ impl Registry {
             url: WebhookUrl::parse(&webhook.url, &self.rules.urls),
             url_number: registered.url_number,
             signers: Signers::of(&registered.secrets),
-            id_header: HeaderValue::from(webhook.id.0),
             webhook,
         }
     }
@@ -175,7 +171,6 @@ impl Entry {
             url: self.url.clone(),
             url_number: self.url_number,
             signers: self.signers.clone(),
-            id_header: self.id_header.clone(),
         }
     }
 }

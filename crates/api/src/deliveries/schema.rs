@@ -7,7 +7,7 @@ pub(super) const STATES: [&str; 7] =
     ["pending", "held", "delivering", "delivered", "cancelled", "expired", "skipped"];
 
 /// A row of the log.
-pub(crate) const DELIVERY: Component = Component { name: "Delivery", schema: delivery };
+pub(super) const DELIVERY: Component = Component { name: "Delivery", schema: delivery };
 /// One delivery with its attempts.
 pub(crate) const WHOLE: Component = Component { name: "DeliveryWithAttempts", schema: whole };
 /// A page of the log.
@@ -53,6 +53,12 @@ fn attempt() -> Schema {
         .required("error", Schema::text().or_null().says("What went wrong, in words."))
         .required("responseBody", Schema::text().or_null().says("The first KiB of the receiver's answer."))
         .required("nextAttemptAt", time().or_null())
+        .required(
+            "requestHeaders",
+            Schema::any_object().or_null().says(
+                "The request's headers but for signatures; `null` where the engine lost the attempt and cannot tell.",
+            ),
+        )
 }
 
 fn time() -> Schema {

@@ -2,16 +2,17 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use stayhook_core::{Held, JSON_DEPTH_LIMIT, Json, StatusChange, WebhookChange};
+use stayhook_core::{Held, JSON_DEPTH_LIMIT, Json, StatusChange, WebhookChange, WebhookId};
 use stayhook_store::Patch;
 
 use super::view::WebhookView;
-use super::{members, schema};
+use super::{auth, members, schema};
 use crate::auth::{Caller, ScopeName};
 use crate::error::{Code, Problem, Subject};
 use crate::fields::{Fields, Wrong, boolean, text};
 use crate::openapi::{Answer, Body, Header, Operation, Schema, Tag, Verb};
 use crate::path::Path;
+use crate::query::Query;
 use crate::{Api, Shared, answer, body, etag};
 
 pub(super) const OPERATION: Operation = Operation {
@@ -36,15 +37,16 @@ pub(super) async fn change(
     request: Request,
 ) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
+    Query::parse(OPERATION.query, request.uri().query()).finish_for(Subject::Webhook)?;
     let id = path.webhook()?;
     let by = super::by(&caller, request.headers());
     let json = body::json(request, body::PUBLIC_BYTES, JSON_DEPTH_LIMIT).await?;
-    let patch = read(&api, json)?;
+    let patch = read(&api, &caller, id, json).await?;
     let webhook = api.state.engine.change_webhook(caller.scope(), id, patch, by).await?;
     Ok(etag::tagged(answer::ok(&WebhookView::of(&webhook)), &webhook))
 }
 
-fn read(api: &Api, json: Json) -> Result<Patch, Problem> {
+async fn read(api: &Api, caller: &Caller, id: WebhookId, json: Json) -> Result<Patch, Problem> {
     let invalid = |errors| Problem::invalid(Subject::Webhook, errors);
     let mut fields = Fields::of(json, String::new()).map_err(invalid)?;
     let url = fields.given("url", |json| members::url(json, &api.state.url_rules));
@@ -60,10 +62,32 @@ fn read(api: &Api, json: Json) -> Result<Patch, Problem> {
         profile: fields.given("profile", members::profile),
         shadow_profile: fields.given("shadowProfile", members::shadow_profile),
     };
-    fields.given("auth", |json| members::auth(&json));
+    let credentials = match fields.given("auth", Ok) {
+        None => None,
+        Some(Json::Null) => Some(None),
+        Some(json) => {
+            let profile = profile(api, caller, id, &change).await?;
+            let allowed = auth::profile_allows_auth(profile.as_deref());
+            Some(auth::read(&mut fields, json, allowed, &api.state.url_rules))
+        }
+    };
     let wrong = fields.finish();
-    let patch = Patch { change, credentials: None };
+    let patch = Patch { change, credentials };
     if wrong.is_empty() { Ok(patch) } else { Err(invalid(wrong)) }
+}
+
+/// The profile that the webhook has after the change.
+async fn profile(
+    api: &Api,
+    caller: &Caller,
+    id: WebhookId,
+    change: &WebhookChange,
+) -> Result<Option<String>, Problem> {
+    if let Some(profile) = &change.profile {
+        return Ok(profile.clone());
+    }
+    let webhook = api.store().webhook(caller.scope(), id).await?;
+    Ok(webhook.ok_or_else(|| Problem::no_such("webhook"))?.options.profile)
 }
 
 enum Asked {

@@ -193,12 +193,10 @@ impl House {
         answer
     }
 
-    /// A request under way, to be dropped.
-    pub(crate) fn start(&self, request: Request<Body>) -> impl Future<Output = ()> + use<> {
+    /// A request under way, to be dropped or made beside others.
+    pub(crate) fn start(&self, request: Request<Body>) -> impl Future<Output = u16> + use<> {
         let router = self.router.clone();
-        async move {
-            let _ = router.oneshot(request).await;
-        }
+        async move { router.oneshot(request).await.unwrap().status().as_u16() }
     }
 }
 
@@ -366,6 +364,7 @@ impl Dice for Count {
 pub(crate) struct Receiver {
     received: Mutex<Vec<Outbound>>,
     failing: Mutex<bool>,
+    hanging: tokio::sync::watch::Sender<bool>,
 }
 
 impl Receiver {
@@ -373,8 +372,28 @@ impl Receiver {
         *self.failing.lock().unwrap() = failing;
     }
 
+    /// Lets requests wait, or lets them go on.
+    pub(crate) fn hang(&self, hanging: bool) {
+        self.hanging.send_replace(hanging);
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.received.lock().unwrap().len()
+    }
+
+    pub(crate) fn last(&self) -> Outbound {
+        self.received.lock().unwrap().last().unwrap().clone()
+    }
+
+    /// The names, as they go out, and values of the last request's headers but for signatures.
+    pub(crate) fn last_headers(&self) -> Value {
+        let title = |name: &str| {
+            let part = |part: &str| part[..1].to_uppercase() + &part[1..];
+            name.split('-').map(part).collect::<Vec<_>>().join("-")
+        };
+        let headers =
+            self.last().headers.into_iter().filter(|(name, _)| !name.as_str().contains("signature"));
+        headers.map(|(name, value)| (title(name.as_str()), json!(value.to_str().unwrap()))).collect()
     }
 }
 
@@ -382,6 +401,7 @@ impl Receiver {
 impl Transport for Receiver {
     async fn send(&self, outbound: Outbound) -> Answered {
         self.received.lock().unwrap().push(outbound);
+        self.hanging.subscribe().wait_for(|hanging| !hanging).await.unwrap();
         if *self.failing.lock().unwrap() {
             return Answered::Failed(Fault::new(FaultClass::Connect, "the connection was refused"));
         }

@@ -52,7 +52,10 @@ pub(super) async fn list(
     let request = PageRequest { limit: query.limit(), after: query.take("cursor", cursor::any_delivery) };
     query.finish()?;
     let page = api.store().all_deliveries(&search, request).await?;
-    let rows = visible(&api, &administrator, page.rows).await?;
+    let mut rows = visible(&api, &administrator, page.rows).await?;
+    if search.filter.state.is_none() {
+        rows = rows.into_iter().map(|line| deliveries::told_apart(&api, line)).collect();
+    }
     Ok(answer::ok(&PageView {
         data: rows.iter().map(DeliveryView::of).collect(),
         next_cursor: page.next.map(cursor::after_any_delivery),

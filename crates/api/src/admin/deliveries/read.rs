@@ -32,5 +32,6 @@ pub(super) async fn read(
     Query::parse(OPERATION.query, query.as_deref()).finish()?;
     let found = api.store().delivery(administrator.scope(), id.webhook, id.event).await?;
     let (line, attempts) = found.ok_or_else(|| Problem::no_such("delivery"))?;
+    let line = deliveries::told_apart(&api, line);
     Ok(answer::ok(&DeliveryView::whole(&line, &attempts)))
 }

@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use crate::admin::Administrator;
 use crate::auth::ScopeName;
-use crate::deliveries::{self, DeliveryView};
+use crate::deliveries::Requeued;
 use crate::error::{Code, Problem};
 use crate::openapi::{Answer, Operation, Schema, Tag, Verb};
 use crate::path::Path;
@@ -16,7 +16,7 @@ pub(super) const OPERATION: Operation = Operation {
     summary: "Retry any delivery",
     details: "Makes a delivery due now, however it ended; one that waits comes forward. The same event id and bytes.",
     scopes: &[ScopeName::Admin],
-    answers: &[Answer::json(202, "It is due.", || Schema::of(&deliveries::DELIVERY))],
+    answers: &[Answer::json(202, "It is due.", Schema::object)],
     problems: &[Code::InvalidState, Code::InvalidRequest],
     ..Operation::new(
         Verb::Post,
@@ -38,7 +38,5 @@ pub(super) async fn retry(
     let (scope, by) = (administrator.scope(), administrator.by());
     let retried = api.state.engine.retry(scope, id.webhook, id.event, by).await;
     retried.map_err(|error| Problem::not_requeued(error, "delivery"))?;
-    let found = api.store().delivery(scope, id.webhook, id.event).await?;
-    let (line, _) = found.ok_or_else(|| Problem::no_such("delivery"))?;
-    Ok(answer::accepted(&DeliveryView::of(&line)))
+    Ok(answer::accepted(&Requeued {}))
 }
