@@ -149,7 +149,7 @@ mod tests {
         let found = faults(schema, r#"{"booking":{"id":"x","email":"guest@example.com"}}"#);
         assert_eq!(
             found.iter().map(|it| it.0.as_str()).collect::<Vec<_>>(),
-            ["/data/booking/id", "/data/booking/email"]
+            ["/data/booking/email", "/data/booking/id"]
         );
         assert!(!format!("{found:?}").contains("guest@"), "{found:?}");
         let missing = faults(schema, "{}");
