@@ -70,7 +70,6 @@ impl House {
         .unwrap();
         let mut state = ApiState {
             engine: engine.clone(),
-            catalogue: Arc::new(Catalogue::built_in()),
             url_rules: UrlRules::default(),
             limits: ApiLimits {
                 event_bytes: EVENT_BYTES,
