@@ -253,7 +253,7 @@ impl Store for SqliteStore {
     }
 
     async fn intake(&self, intake: Intake) -> Result<Receipt, StoreError> {
-        let bodies = intake.events.iter().flat_map(|it| &it.bodies).map(Bytes::len);
+        let bodies = intake.events.iter().flat_map(|it| &it.bodies).map(|body| body.bytes.len());
         let bytes = intake.events.len() * ROW + bodies.sum::<usize>();
         self.writer.write(bytes, move |conn| intake::intake(conn, &intake)).await
     }

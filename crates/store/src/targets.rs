@@ -29,7 +29,7 @@ impl Targets {
             bytes.push(target.body);
             bytes.push(match target.fate {
                 TargetFate::Send => SEND,
-                TargetFate::Wait => WAIT,
+                TargetFate::Wait | TargetFate::Gather(_) => WAIT,
                 TargetFate::Skip(reason) => number(reason),
             });
         }

@@ -73,6 +73,7 @@ impl<'a> WebhookView<'a> {
 fn disabled(status: &Status) -> Option<(UnixMs, &str)> {
     match status {
         Status::Disabled { at, reason: DisabledReason::Failing } => Some((*at, "failing")),
+        Status::Disabled { at, reason: DisabledReason::Gone } => Some((*at, "gone")),
         Status::Disabled { at, reason: DisabledReason::Admin(words) } => Some((*at, words)),
         Status::Active { .. } | Status::Paused { .. } => None,
     }

@@ -7,7 +7,7 @@ use stayhook_core::{
     Webhook, WebhookId,
 };
 
-use crate::columns::{properties_text, schema_text};
+use crate::columns::{GONE, properties_text, schema_text};
 use crate::{Action, AuditFilter, AuditLine, Author, Recover, TokenLine};
 
 /// A line of the audit log that is to be written.
@@ -234,6 +234,7 @@ fn webhook_members(webhook: &Webhook, credentials: Option<&str>) -> Map<String, 
 fn reason_text(reason: &DisabledReason) -> &str {
     match reason {
         DisabledReason::Failing => "failing",
+        DisabledReason::Gone => GONE,
         DisabledReason::Admin(words) => words,
     }
 }

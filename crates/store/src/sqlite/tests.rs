@@ -32,7 +32,7 @@ fn event(number: u16, bytes: usize) -> NewRow {
         client: stayhook_core::ClientId::parse("bookings").unwrap(),
         origin: None,
         idempotency: None,
-        bodies: vec![vec![b'x'; bytes].into()],
+        bodies: vec![crate::Body { profile: "nowistay".into(), bytes: vec![b'x'; bytes].into() }],
         targets: vec![],
     }
 }
