@@ -63,7 +63,9 @@ async fn with_token(
     message: &Message<'_>,
     now: UnixMs,
 ) -> Result<Received, Fault> {
-    let Pass::Token(source) = &entry.sender.pass else { return post(shared, entry, message, None, now).await };
+    let Pass::Token(source) = &entry.sender.pass else {
+        return post(shared, entry, message, None, now).await;
+    };
     let webhook = entry.webhook.id;
     let means = Means { transport: &*shared.transport, clock: &*shared.clock, webhook };
     let token = source.authorization(means, None).await?;
@@ -125,7 +127,8 @@ pub(crate) fn meaning(heard: Heard, took: Duration) -> (Outcome, Reply, Feedback
 /// What the profile makes of an answer, and what to tell about it.
 fn judge(profile: &Profile, received: &Received) -> (Outcome, Option<Fault>) {
     let Received { status, retry_after, .. } = *received;
-    let answered = || received.fault().map_or_else(|| format!("the receiver answered {status}"), |it| it.words);
+    let answered =
+        || received.fault().map_or_else(|| format!("the receiver answered {status}"), |it| it.words);
     match profile.judge(status, retry_after) {
         Judged::Outcome(Outcome::Accepted) => (Outcome::Accepted, None),
         Judged::Outcome(outcome @ Outcome::Again { after }) => {
@@ -200,6 +203,8 @@ mod tests {
             words("nowbookit", 409),
             "postponed: the receiver answered 409 Conflict; it is asked again in 1m, as its profile says"
         );
-        assert!(words("nowbookit", 400).starts_with("configuration: the receiver answered 400 Bad Request: "));
+        assert!(
+            words("nowbookit", 400).starts_with("configuration: the receiver answered 400 Bad Request: ")
+        );
     }
 }

@@ -86,7 +86,8 @@ impl Sender {
             webhook: webhook.id,
             property: webhook.property,
             destination: profile.ok_or_else(missing).and_then(|it| Destination::of(it, &webhook.url, rules)),
-            keyed: profile.map(|it| Keyed::new(it, shadow_of(profiles, shadow.as_deref()), &registered.secrets)),
+            keyed: profile
+                .map(|it| Keyed::new(it, shadow_of(profiles, shadow.as_deref()), &registered.secrets)),
             pass: credentials.or_else(own).map_or(Pass::None, |it| Pass::of(it, rules, tokens)),
             secrets: registered.secrets.clone(),
             profiles: profiles.clone(),
@@ -125,12 +126,16 @@ impl Sender {
     }
 
     /// The headers of an attempt by name, but for signatures and credentials: worked out again
-    /// from what the log holds. None where the profile is missing.
-    pub(crate) fn unsigned_headers(&self, message: &Message<'_>, now: UnixMs) -> BTreeMap<String, String> {
-        let Ok(wire) = self.wire(message.profile, now) else { return BTreeMap::new() };
+    /// from what the log holds. `None` where the profile is missing.
+    pub(crate) fn unsigned_headers(
+        &self,
+        message: &Message<'_>,
+        now: UnixMs,
+    ) -> Option<BTreeMap<String, String>> {
+        let wire = self.wire(message.profile, now).ok()?;
         let headers = wire.unsigned_headers(&self.attempt(message, None, now));
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        headers.iter().map(|(name, value)| (title_case(name.as_str()), text(value))).collect()
+        Some(headers.iter().map(|(name, value)| (title_case(name.as_str()), text(value))).collect())
     }
 
     fn attempt<'a>(
@@ -175,7 +180,8 @@ impl Sender {
 
 impl Destination {
     fn of(profile: &Profile, url: &str, rules: &UrlRules) -> Result<Self, Fault> {
-        let refused = |error: stayhook_profile::UrlTemplateError| Fault::new(FaultClass::Config, error.to_string());
+        let refused =
+            |error: stayhook_profile::UrlTemplateError| Fault::new(FaultClass::Config, error.to_string());
         let template = profile.url_template(url).map_err(refused)?;
         if template.is_literal() { judged(url, rules).map(Self::Fixed) } else { Ok(Self::Filled(template)) }
     }
@@ -242,7 +248,13 @@ mod tests {
         let delivery = DeliveryId { event: EventId::new(UnixMs(1), 1), webhook: WebhookId(1) };
         let property = PropertyId::new(1).unwrap();
         let attempt = Attempt {
-            delivery, number: 1, kind: &kind, property, now: UnixMs(1_000), body: b"x", authorization: None,
+            delivery,
+            number: 1,
+            kind: &kind,
+            property,
+            now: UnixMs(1_000),
+            body: b"x",
+            authorization: None,
         };
         let headers = wire.headers(&attempt);
         let value = headers.into_iter().find(|(it, _)| it.as_str() == name)?.1;

@@ -75,7 +75,8 @@ impl TokenSource {
                 ("", String::new(), Secret::new(String::new()), None)
             }
         };
-        let refused = |error| Fault::new(FaultClass::Token, format!("the URL of the token endpoint: {error}"));
+        let refused =
+            |error| Fault::new(FaultClass::Token, format!("the URL of the token endpoint: {error}"));
         Self {
             url: WebhookUrl::parse(token_url, rules).map_err(refused),
             client_id,

@@ -1,5 +1,7 @@
 //! Deliveries as they are claimed, concluded, swept and read.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use stayhook_core::{
     Backoff, BookingId, DisableRule, End, EventId, EventType, Fault, Next, Outcome, Policy, Progress,
@@ -281,6 +283,8 @@ pub struct DeliveryLine {
     pub next_attempt_at: Option<UnixMs>,
     /// When it ended, where it has.
     pub completed_at: Option<UnixMs>,
+    /// The profile of what is sent, where one delivery is read; a list leaves it out.
+    pub profile: Option<Arc<str>>,
 }
 
 /// An attempt as the log shows it.

@@ -39,7 +39,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use rusqlite::Connection;
 use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
 use tokio::sync::mpsc;

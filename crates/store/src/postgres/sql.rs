@@ -569,7 +569,8 @@ statements! {
         FROM stayhook.attempts a
             JOIN stayhook.webhook_urls u ON u.webhook_id = a.webhook_id AND u.number = a.url_number
         WHERE a.webhook_id = $1 AND a.event_id = $2 ORDER BY a.n";
-    EVENT = "SELECT kind, booking, property_id, created_at, client, targets FROM stayhook.events WHERE id = $1";
+    EVENT = "SELECT kind, booking, property_id, created_at, client, targets, profiles
+        FROM stayhook.events WHERE id = $1";
 
     // Figures.
     /// Each node's own row.

@@ -243,7 +243,8 @@ statements! {
     ATTEMPT_LINES = "SELECT a.at, a.duration_ms, u.url, a.status, a.fault, a.fault_words, a.body, a.next_at
         FROM attempts a JOIN webhook_urls u ON u.webhook_id = a.webhook_id AND u.number = a.url_number
         WHERE a.webhook_id = ?1 AND a.event_id = ?2 ORDER BY a.n";
-    EVENT = "SELECT kind, booking, property_id, created_at, client, targets FROM events WHERE id = ?1";
+    EVENT = "SELECT kind, booking, property_id, created_at, client, targets, profiles
+        FROM events WHERE id = ?1";
 
     EVENTS_BACK = "SELECT id, targets FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id DESC";
 

@@ -147,7 +147,7 @@ async fn two_nodes_that_recover_requeue_each_delivery_once() {
     let filter = AuditFilter { webhook: Some(id), ..AuditFilter::default() };
     let lines = one.audit(&filter, page).await.unwrap().rows;
     let requeued = lines.iter().filter_map(|it| {
-        it.after.as_ref()?.split(r#""requeued":"#).nth(1)?.split([',', '}']).next()?.parse::<i64>().ok()
+        it.after.as_ref()?.split(r#""requeued":"#).nth(1)?.split([',', '}']).next()?.parse::<u64>().ok()
     });
     assert_eq!(requeued.sum::<u64>(), 1_300);
 }
