@@ -146,6 +146,8 @@ pub async fn nothing_is_requeued_for_a_webhook_that_is_not_active(store: Any) {
         }
         let refused = store.recover(EVERYTHING, id, everything, &order(at(300))).await;
         assert!(matches!(refused, Err(RequeueError::NotActive(it)) if it == name));
+        let unknown = store.retry(EVERYTHING, id, event_id(9, 9), &order(at(300))).await;
+        assert!(matches!(unknown, Err(RequeueError::NotFound)));
     }
 }
 
@@ -277,12 +279,13 @@ async fn recover(store: &Any, id: WebhookId, recover: Recover, now: i64) -> u64 
     store.recover(EVERYTHING, id, recover, &order(at(now))).await.unwrap()
 }
 
-/// One delivery of every fate, a millisecond apart from the first on; then the webhook is active.
-async fn every_fate(store: &Any, id: WebhookId) {
-    let skip = |ms, reason| row(event_id(ms, 0), &[(id, TargetFate::Skip(reason))]);
-    send_and(store, id, event_id(1, 0), accepted(at(100))).await;
-    send_and(store, id, event_id(2, 0), failed(at(100))).await;
-    switch_off_and_on(store, id, at(200)).await;
+/// One delivery of every fate, a millisecond apart from `begin` on; then the webhook is active.
+async fn every_fate(store: &Any, id: WebhookId, begin: i64) {
+    let event = |ms| event_id(begin + ms, 0);
+    let skip = |ms, reason| row(event(ms), &[(id, TargetFate::Skip(reason))]);
+    send_and(store, id, event(1), accepted(at(begin + 100))).await;
+    send_and(store, id, event(2), failed(at(begin + 100))).await;
+    switch_off_and_on(store, id, at(begin + 200)).await;
     let skipped = [
         skip(3, Reason::WebhookDisabled),
         skip(4, Reason::OwnEvent),
@@ -290,10 +293,10 @@ async fn every_fate(store: &Any, id: WebhookId) {
         skip(6, Reason::Unsubscribed),
     ];
     accept(store, skipped.to_vec()).await;
-    send_and(store, id, event_id(7, 0), Step::Ended(End::Cancelled(Reason::NotEntitled))).await;
-    send_and(store, id, event_id(8, 0), Step::Ended(End::Expired(Reason::HoldLimit))).await;
-    send_and(store, id, event_id(9, 0), failed(at(100))).await;
-    send(store, id, event_id(10, 0)).await;
+    send_and(store, id, event(7), Step::Ended(End::Cancelled(Reason::NotEntitled))).await;
+    send_and(store, id, event(8), Step::Ended(End::Expired(Reason::HoldLimit))).await;
+    send_and(store, id, event(9), failed(at(begin + 100))).await;
+    send(store, id, event(10)).await;
 }
 
 /// What is due then, by the moment of acceptance.
@@ -306,7 +309,7 @@ async fn due(store: &Any, now: i64) -> Vec<i64> {
 /// webhook was disabled; delivered ones, other skips and what still goes on are neither.
 pub async fn recovery_requeues_what_failed_and_what_was_missed(store: Any) {
     let (id, other) = (webhook(&store).await, webhook(&store).await);
-    every_fate(&store, id).await;
+    every_fate(&store, id, 0).await;
     send_and(&store, other, event_id(2, 9), Step::Ended(End::Cancelled(Reason::NotEntitled))).await;
     assert_eq!(recover(&store, id, window(0, 1_000), 2_000).await, 4);
     for ms in [2, 3, 7, 8] {
@@ -330,25 +333,25 @@ pub async fn recovery_requeues_what_failed_and_what_was_missed(store: Any) {
 }
 
 pub async fn recovery_keeps_to_what_was_asked_for(store: Any) {
-    let ids = [(); 5].map(|()| webhook(&store));
-    let mut made = Vec::new();
-    for id in ids {
-        let id = id.await;
-        every_fate(&store, id).await;
-        made.push(id);
-    }
-    let all = window(0, 1_000);
-    let asked = [
-        (Recover { missed: false, ..all }, vec![2, 7, 8]),
-        (Recover { failed: false, ..all }, vec![3]),
-        (Recover { failed: false, missed: false, ..all }, vec![]),
-        (window(3, 8), vec![3, 7]),
-        (window(8, 3), vec![]),
+    let all = |begin| window(begin, begin + 1_000);
+    let asked: [(fn(i64) -> Recover, &[i64]); 5] = [
+        (|begin| Recover { missed: false, ..window(begin, begin + 999) }, &[2, 7, 8]),
+        (|begin| Recover { failed: false, ..window(begin, begin + 999) }, &[3]),
+        (|begin| Recover { failed: false, missed: false, ..window(begin, begin + 999) }, &[]),
+        (|begin| window(begin + 3, begin + 8), &[3, 7]),
+        (|begin| window(begin + 8, begin + 3), &[]),
     ];
-    for (id, (recover_, expected)) in made.iter().zip(asked) {
-        let number = recover(&store, *id, recover_, 2_000).await;
+    for (begin, (asked, expected)) in (0..).step_by(10_000).zip(asked) {
+        let id = webhook(&store).await;
+        every_fate(&store, id, begin).await;
+        let number = recover(&store, id, asked(begin), begin + 2_000).await;
         assert_eq!(number, u64::try_from(expected.len()).unwrap());
-        assert_eq!(due(&store, 2_000).await, expected);
+        let expected: Vec<i64> = expected.iter().map(|ms| begin + ms).collect();
+        assert_eq!(due(&store, begin + 2_000).await, expected);
+        // The rest can be had as well.
+        assert_eq!(recover(&store, id, all(begin), begin + 3_000).await, 4 - number);
+        assert_eq!(due(&store, begin + 3_000).await.len() as u64, 4 - number);
+        store.delete_webhook(EVERYTHING, id, &order(at(begin + 4_000))).await.unwrap();
     }
 }
 
