@@ -1,6 +1,8 @@
 //! Deliveries that are made due again: one by one, or by time window.
 
-use stayhook_core::{End, EventId, Held, Next, Progress, Reason, State, StatusChange, UnixMs, WebhookId};
+use stayhook_core::{
+    End, EventId, Held, Next, Progress, Reason, Span, State, StatusChange, UnixMs, WebhookId,
+};
 
 use super::fixtures::*;
 use crate::{Conclude, Due, Fate, PropertyScope, Recover, RequeueError, Scope, Step, Sweep, TargetFate};
@@ -333,23 +335,28 @@ pub async fn recovery_requeues_what_failed_and_what_was_missed(store: Any) {
 }
 
 pub async fn recovery_keeps_to_what_was_asked_for(store: Any) {
-    let all = |begin| window(begin, begin + 1_000);
-    let asked: [(fn(i64) -> Recover, &[i64]); 5] = [
-        (|begin| Recover { missed: false, ..window(begin, begin + 999) }, &[2, 7, 8]),
-        (|begin| Recover { failed: false, ..window(begin, begin + 999) }, &[3]),
-        (|begin| Recover { failed: false, missed: false, ..window(begin, begin + 999) }, &[]),
-        (|begin| window(begin + 3, begin + 8), &[3, 7]),
-        (|begin| window(begin + 8, begin + 3), &[]),
+    let all = window(0, 1_000);
+    let asked = [
+        (Recover { missed: false, ..all }, vec![2, 7, 8]),
+        (Recover { failed: false, ..all }, vec![3]),
+        (Recover { failed: false, missed: false, ..all }, vec![]),
+        (window(3, 8), vec![3, 7]),
+        (window(8, 3), vec![]),
     ];
-    for (begin, (asked, expected)) in (0..).step_by(10_000).zip(asked) {
+    for (begin, (asked, expected)) in (0_u32..).step_by(10_000).zip(asked) {
+        let later = |it: Recover| {
+            let by = Span::millis(u64::from(begin));
+            Recover { since: it.since.after(by), until: it.until.after(by), ..it }
+        };
+        let begin = i64::from(begin);
         let id = webhook(&store).await;
         every_fate(&store, id, begin).await;
-        let number = recover(&store, id, asked(begin), begin + 2_000).await;
+        let number = recover(&store, id, later(asked), begin + 2_000).await;
         assert_eq!(number, u64::try_from(expected.len()).unwrap());
         let expected: Vec<i64> = expected.iter().map(|ms| begin + ms).collect();
         assert_eq!(due(&store, begin + 2_000).await, expected);
         // The rest can be had as well.
-        assert_eq!(recover(&store, id, all(begin), begin + 3_000).await, 4 - number);
+        assert_eq!(recover(&store, id, later(all), begin + 3_000).await, 4 - number);
         assert_eq!(due(&store, begin + 3_000).await.len() as u64, 4 - number);
         store.delete_webhook(EVERYTHING, id, &order(at(begin + 4_000))).await.unwrap();
     }
@@ -401,7 +408,7 @@ pub async fn what_is_too_old_expires_again(store: Any) {
     let everything = window(0, 1_000);
     assert_eq!(store.recover(EVERYTHING, id, everything, &order(late)).await.unwrap(), 1);
     assert_eq!(state(&store, id, event).await, State::Pending);
-    let later = late.after(stayhook_core::Span::hours(1));
+    let later = late.after(Span::hours(1));
     assert_eq!(sweep_at(later).await.expired, 1);
     let line = line(&store, id, event).await;
     assert_eq!(line.state, State::Ended(End::Expired(Reason::Retention)));
