@@ -131,13 +131,13 @@ async fn a_type_that_is_added_can_be_subscribed_to_and_tested() {
     let house = House::new().await;
     let (webhook, _) = register(&house).await;
     let (path, test) = (format!("{WEBHOOKS}/{webhook}"), format!("{WEBHOOKS}/{webhook}/test"));
-    let (events, kind) = (json!({"events": ["table.*"]}), json!({"type": "table.closed"}));
+    let (events, kind) = (json!({"events": ["spa.*"]}), json!({"type": "spa.booked"}));
     house.patch(&house.owner, &path, &events).await.problem(422, "invalid_webhook");
     house.post(&house.owner, &test, &kind).await.problem(422, "invalid_request");
     let added = EventKind {
-        name: EventType::parse("table.closed").unwrap(),
-        label: "Table closed".to_owned(),
-        description: "A party has paid".to_owned(),
+        name: EventType::parse("spa.booked").unwrap(),
+        label: "Spa booked".to_owned(),
+        description: "A guest booked a treatment".to_owned(),
         schema: None,
     };
     house.engine.put_event_type(added, By::new(Author::Operator)).await.unwrap();
