@@ -5,8 +5,9 @@ use axum::response::Response;
 use stayhook_core::DeliveryId;
 use stayhook_store::PageRequest;
 
+use super::filter::{self, filter};
 use super::view::DeliveryView;
-use super::{filter, schema, turn};
+use super::{schema, turn};
 use crate::answer::{self, PageView};
 use crate::auth::{Caller, ScopeName};
 use crate::error::Problem;
@@ -41,7 +42,7 @@ pub(super) async fn list(
     caller.needs(OPERATION.scopes)?;
     let webhook = path.webhook()?;
     let mut query = Query::parse(OPERATION.query, query.as_deref());
-    let filter = filter::filter(&mut query);
+    let filter = filter(&mut query);
     let request = PageRequest {
         limit: query.limit(),
         after: query.take("cursor", |text| cursor::delivery(webhook, text)),

@@ -33,6 +33,10 @@ async fn everything(house: &House) -> i64 {
     };
     ask(&house.admin, &format!("/admin/v1/deliveries/{delivery}/retry"), "").await;
     ask(&house.owner, &format!("{path}/rotate-secret"), "").await;
+    for status in ["disabled", "active"] {
+        house.patch(&house.admin, &format!("/admin/v1/webhooks/{id}"), &json!({ "status": status })).await;
+        house.event(101).await;
+    }
     ask(&house.owner, &format!("{path}/recover"), r#"{"since":"2026-05-27T16:00:00Z"}"#).await;
     let entitlement = "/internal/v1/properties/102/entitlement";
     assert_eq!(house.put(&house.steward, entitlement, &json!({"entitled": false})).await.status, 204);
@@ -61,6 +65,8 @@ async fn every_change_is_written_down_with_its_author() {
         ("event_type.put", "admin:operations"),
         ("entitlement.set", "client:platform"),
         ("webhook.recovered", "client:pms"),
+        ("webhook.changed", "admin:operations"),
+        ("webhook.changed", "admin:operations"),
         ("webhook.secret_rotated", "client:pms"),
         ("delivery.retried", "admin:operations"),
         ("webhook.changed", "admin:operations"),
@@ -69,7 +75,7 @@ async fn every_change_is_written_down_with_its_author() {
     ];
     assert_eq!(told, expected.map(|(action, actor)| (action.to_owned(), actor.to_owned())));
     assert!(log.is_sorted_by_key(|line| std::cmp::Reverse(line["id"].as_i64())));
-    let changed = &log[7];
+    let changed = &log[9];
     assert_eq!((&changed["webhookId"], &changed["clientId"]), (&json!(id), &json!("pms")));
     assert_eq!(changed["subject"], id.to_string());
     assert_eq!(changed["at"], "2026-05-27T16:40:00.000Z");
@@ -78,20 +84,22 @@ async fn every_change_is_written_down_with_its_author() {
         (&json!("active"), &json!("paused"))
     );
     assert_eq!(changed["after"]["description"], "other");
-    assert_eq!((&log[8]["before"], &log[0]["after"]), (&Value::Null, &Value::Null));
+    assert_eq!((&log[10]["before"], &log[0]["after"]), (&Value::Null, &Value::Null));
     assert_eq!(log[2]["after"], json!({"entitled": false}));
+    assert_eq!(log[3]["after"]["requeued"], 1);
 }
 
 #[tokio::test]
 async fn the_log_is_searched_and_paged() {
     let house = House::new().await;
     let id = everything(&house).await;
+    let other = format!("/public/v1/webhooks/{}", house.webhook(102).await);
     let of = async |query: &str| log(&house, query).await.len();
     let all = of("").await;
-    assert_eq!(of(&format!("?webhookId={id}")).await, 7);
-    assert_eq!(of("?action=webhook.changed").await, 2);
-    assert_eq!(of("?action=webhook.changed&clientId=operations").await, 1);
-    assert_eq!(of("?since=2026-05-27T16:41:00Z&action=webhook.changed").await, 1);
+    assert_eq!(of(&format!("?webhookId={id}")).await, 9);
+    assert_eq!(of("?action=webhook.changed").await, 4);
+    assert_eq!(of("?action=webhook.changed&clientId=operations").await, 3);
+    assert_eq!(of("?since=2026-05-27T16:41:00Z&action=webhook.changed").await, 3);
     assert_eq!(of("?until=2026-05-27T16:41:00Z&action=webhook.changed").await, 1);
     assert_eq!(of("?webhookId=999999").await, 0);
     let (mut seen, mut next) = (0, String::new());
@@ -99,7 +107,7 @@ async fn the_log_is_searched_and_paged() {
         let page = house.get(&house.admin, &format!("{AUDIT}?limit=2{next}")).await.json();
         seen += page["data"].as_array().unwrap().len();
         // What is written meanwhile comes before, and is not on later pages.
-        house.webhook(if seen < 6 { 101 } else { 102 }).await;
+        house.patch(&house.owner, &other, &json!({"description": format!("after {seen}")})).await;
         match page["nextCursor"].as_str() {
             Some(cursor) if seen < 2 * all => next = format!("&cursor={cursor}"),
             _ => break,

@@ -17,7 +17,7 @@ use crate::query::Query;
 use crate::{Shared, answer, body, etag, webhooks};
 
 pub(super) const OPERATION: Operation = Operation {
-    summary: "Pause, disable or reactivate any client's webhook",
+    summary: "Pause, disable or reactivate a webhook of any client",
     details: "`disabled` cancels what waits; its `reason` is shown to the owner as `disabledReason`.",
     scopes: &[ScopeName::Admin],
     headers: &[etag::IF_MATCH_PARAMETER],

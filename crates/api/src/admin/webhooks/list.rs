@@ -14,7 +14,7 @@ use crate::query::{CURSOR, LIMIT, Query, client, property};
 use crate::{Shared, cursor, webhooks};
 
 pub(super) const OPERATION: Operation = Operation {
-    summary: "List all clients' webhooks",
+    summary: "List webhooks of all clients",
     details: "Newest first.",
     scopes: &[ScopeName::Admin],
     query: &[

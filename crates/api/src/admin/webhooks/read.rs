@@ -14,7 +14,7 @@ use crate::query::Query;
 use crate::{Shared, answer, etag};
 
 pub(super) const OPERATION: Operation = Operation {
-    summary: "Read any client's webhook",
+    summary: "Read a webhook of any client",
     scopes: &[ScopeName::Admin],
     headers: &[etag::IF_NONE_MATCH_PARAMETER],
     answers: &[
