@@ -72,7 +72,6 @@ impl Node {
         let engine = engine.await.map_err(|error| database::trouble(&error))?;
         let state = ApiState {
             engine: engine.clone(),
-            catalogue: Arc::new(catalogue(config)),
             url_rules: config.egress.rules.clone(),
             limits: api_limits(config),
             issuers,

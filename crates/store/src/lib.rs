@@ -49,7 +49,7 @@ pub use postgres::{PostgresOptions, PostgresStore, Timing, enqueue_in};
 pub use registry::{
     Entitlement, NewWebhook, Patch, PropertyScope, Registered, Rotation, Scope, StatusName, WebhookFilter,
 };
-pub use seal::{KeyError, Keyring};
+pub use seal::{KeyChange, KeyError, Keyring};
 pub use signal::{RegistryChanges, Signal};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use stats::{Stats, StatsRequest, Tally};

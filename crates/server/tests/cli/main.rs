@@ -13,6 +13,7 @@ mod configuration;
 mod demo;
 mod deploy;
 mod listen;
+mod rekey;
 mod send;
 mod serve;
 mod support;

@@ -11,11 +11,11 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::{KeyError, Keyring, key_id};
 
 /// More than any key file holds: what is longer is something else.
-const LONGEST: u64 = 256;
+const LONGEST: u64 = 1_024;
 
 impl Keyring {
-    /// The key in the file; where there is none, one is made of 32 random bytes. The file
-    /// appears whole or not at all, readable by its owner alone.
+    /// The keys in the file, one a line: the first seals. Where there is no file, one is made with
+    /// a key of 32 random bytes; it appears whole or not at all, readable by its owner alone.
     ///
     /// # Errors
     /// When the file cannot be used, holds something else, or can be read by others.
@@ -25,12 +25,38 @@ impl Keyring {
             other => other,
         };
         entropy.zeroize();
-        let file =
-            result.map_err(|error| KeyError::File { path: path.to_owned(), words: error.to_string() })?;
-        if let Some(mode) = file.exposed {
-            return Err(KeyError::Exposed { path: path.to_owned(), mode });
-        }
-        Self::parse(&file.text).map_err(|_| KeyError::MalformedFile(path.to_owned()))
+        Self::of_file(path, result)
+    }
+
+    /// The keys in a file that is there.
+    ///
+    /// # Errors
+    /// As [`Keyring::load_or_create`].
+    pub(super) fn load(path: &Path) -> Result<Self, KeyError> {
+        Self::of_file(path, load(path))
+    }
+
+    fn of_file(path: &Path, file: io::Result<KeyFile>) -> Result<Self, KeyError> {
+        let file = checked(path, file)?;
+        let malformed = || KeyError::MalformedFile(path.to_owned());
+        let keys =
+            file.text.lines().map(Self::parse).collect::<Result<Vec<_>, _>>().map_err(|_| malformed())?;
+        let mut keyring = keys.into_iter().reduce(Self::and).ok_or_else(malformed)?;
+        keyring.file = Some(path.into());
+        Ok(keyring)
+    }
+}
+
+/// The text of a key file that only its owner can read.
+pub(super) fn text(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+    checked(path, load(path)).map(|file| file.text)
+}
+
+fn checked(path: &Path, file: io::Result<KeyFile>) -> Result<KeyFile, KeyError> {
+    let file = file.map_err(|error| KeyError::File { path: path.to_owned(), words: error.to_string() })?;
+    match file.exposed {
+        Some(mode) => Err(KeyError::Exposed { path: path.to_owned(), mode }),
+        None => Ok(file),
     }
 }
 
@@ -43,7 +69,7 @@ struct KeyFile {
 fn load(path: &Path) -> io::Result<KeyFile> {
     let file = File::open(path)?;
     let exposed = exposed(&file)?;
-    let mut text = Zeroizing::new(String::with_capacity(64));
+    let mut text = Zeroizing::new(String::with_capacity(LONGEST as usize));
     file.take(LONGEST).read_to_string(&mut text)?;
     Ok(KeyFile { text, exposed })
 }
@@ -63,17 +89,27 @@ fn create(path: &Path, entropy: &[u8; 32]) -> io::Result<KeyFile> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    let directory = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()?;
+    sync_directory(path)?;
     load(path)
 }
 
-fn write_new(path: &Path, entropy: &[u8; 32]) -> io::Result<()> {
+/// Makes it last that a file of this path is there.
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()
+}
+
+/// A new file for its owner alone.
+pub(super) fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    options.open(path)
+}
+
+fn write_new(path: &Path, entropy: &[u8; 32]) -> io::Result<()> {
+    let mut file = create_private(path)?;
     let mut text = Zeroizing::new(String::with_capacity(45));
     STANDARD.encode_string(entropy, &mut text);
     text.push('\n');
