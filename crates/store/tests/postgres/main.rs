@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that does not get what it needs has to panic")]
 
 mod database;
+mod doubt;
 mod inbox;
 mod nodes;
 mod partitions;
