@@ -8,9 +8,11 @@
     reason = "tests measure time, and a fault of theirs may end them"
 )]
 
+mod enqueue;
 mod ingest;
 mod node;
 mod outage;
+mod pooler;
 mod refusal;
 mod replaced;
 mod roles;

@@ -8,6 +8,8 @@ mod doubt;
 mod inbox;
 mod nodes;
 mod partitions;
+mod pooler;
+mod privileges;
 mod support;
 mod takeover;
 
