@@ -8,6 +8,7 @@ mod programs;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
@@ -71,6 +72,16 @@ impl Postgres {
     /// How to connect to it.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// `psql`, to connect to that address of it; what fails ends it.
+    ///
+    /// # Errors
+    /// When it is not installed.
+    pub fn psql(url: &str) -> Result<Command, NoPostgres> {
+        let mut command = Command::new(programs::programs().ok_or(NoPostgres::Missing)?.join("psql"));
+        command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", url]);
+        Ok(command)
     }
 
     /// Its name.

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::postgres::{PgListener, PgNotification, PgPoolOptions};
 use sqlx::{Executor as _, Row as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -147,6 +147,7 @@ async fn pass_on(pool: &sqlx::PgPool, bell: &mpsc::Sender<Option<Signal>>) -> Re
             continue;
         };
         let rang = rang?;
+        tracing::debug!(channel = rang.as_ref().map(PgNotification::channel), "rang");
         let signal = rang.map(|it| match it.channel() {
             DUE => Signal::Due,
             INBOX => Signal::Inbox,
