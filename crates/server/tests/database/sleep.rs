@@ -24,7 +24,8 @@ struct House {
 
 impl House {
     /// Two nodes; the first has more in memory than it can send at once, all of it to a
-    /// receiver that does not answer.
+    /// receiver that takes its time. What is in flight is answered while nobody listens, so
+    /// that there is room for the next as soon as the first goes on.
     async fn open() -> Self {
         let database = Postgres::create().unwrap();
         let deployment = Deployment::on(database.url());
@@ -32,12 +33,11 @@ impl House {
         let few = [
             ("STAYHOOK_DELIVERY__CONCURRENCY", in_flight.as_str()),
             ("STAYHOOK_DELIVERY__PER_WEBHOOK_CONCURRENCY", in_flight.as_str()),
-            ("STAYHOOK_DELIVERY__TIMEOUT", "30s"),
         ];
         let first = deployment.start_with(&few).await;
         let second = deployment.start().await;
         let receiver = Receiver::start().await.unwrap();
-        receiver.always(Reply::Hang);
+        receiver.always(Reply::status(200).after(Duration::from_secs(4)));
         first.register(&receiver.url("/"), 1).await;
         let mut events = Vec::new();
         for booking in 0..12 {

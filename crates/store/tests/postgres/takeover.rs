@@ -70,6 +70,9 @@ async fn a_node_that_slept_too_long_writes_nothing() {
     wait(&sleeper, id, leased).await;
     claim(&sleeper, now).await;
     let handoffs = [send(&sleeper, id, handed).await, send(&sleeper, id, other).await];
+    let held = |event, origin| sleeper.holds(id, event, origin, 0);
+    assert!(held(handed, Origin::Handoff(handoffs[0])) && held(leased, Origin::Claim));
+    assert!(!held(other, Origin::Claim) && !sleeper.holds(id, leased, Origin::Claim, 1));
     let awake = house.node().await;
     bury_the_others(&mut house, &awake).await;
 
@@ -85,6 +88,11 @@ async fn a_node_that_slept_too_long_writes_nothing() {
     }
     let new = event(now, 9);
     let handoff = send(&sleeper, id, new).await;
+    assert!(held(new, Origin::Handoff(handoff)));
+    assert!(
+        !held(handed, Origin::Handoff(handoffs[0])) && !held(leased, Origin::Claim),
+        "nor sends any of it"
+    );
     let accepted = conclusion(id, new, Origin::Handoff(handoff), 0, tried(Outcome::Accepted, now));
     assert_eq!(conclude(&sleeper, accepted, now).await.fates, [Fate::Written(Next::Delivered)]);
 }
