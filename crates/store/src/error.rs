@@ -14,6 +14,12 @@ pub enum StoreError {
     /// There is no such file or directory.
     #[error("there is no database at {0}: name a file in a directory that exists")]
     Missing(String),
+    /// The server has no database of that name.
+    #[error("{0}: create it first, or name another")]
+    NoDatabase(String),
+    /// The address cannot be read, or does not fit what stands there.
+    #[error("the address is not usable: {0}")]
+    Address(String),
     /// The file is no database, or one of another program.
     #[error("this is not a database of stayhook ({0}): name another file")]
     NotOurs(String),

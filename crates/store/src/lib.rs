@@ -193,6 +193,14 @@ pub trait Store: Send + Sync + 'static {
     /// gets an `interrupted` attempt first, so that whoever held it finds the fence closed.
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError>;
 
+    /// Whether a delivery that this node took, and that had so many attempts then, is certainly
+    /// still its own. Where nodes share a database, one that was stopped for a while or does
+    /// not reach it cannot know: then nothing is sent, and what is concluded stands or falls
+    /// with its fence.
+    fn holds(&self, _webhook: WebhookId, _event: EventId, _origin: Origin, _attempts: u32) -> bool {
+        true
+    }
+
     /// Gives back what nodes held that died, such as this one before it was started again:
     /// deliveries of their handoffs and leases become due at once, with an `interrupted`
     /// attempt each ("may have been sent"), except where an attempt or a pending row shows
