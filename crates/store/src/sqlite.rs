@@ -19,6 +19,7 @@ mod query;
 mod readers;
 mod records;
 mod requeue;
+mod reseal;
 mod rows;
 mod search;
 mod secrets;
@@ -47,7 +48,8 @@ use tokio::sync::mpsc;
 use self::audit::Tale;
 use self::open::Opened;
 use self::readers::Readers;
-use self::secrets::Resealing;
+use self::reseal::Resealing;
+
 use self::writer::Writer;
 use crate::columns::StoredWebhook;
 use crate::{
