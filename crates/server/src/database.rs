@@ -71,14 +71,14 @@ pub(crate) fn trouble(error: &StoreError) -> Trouble {
 }
 
 /// The key file beside the database: `stayhook.db.secrets.key`.
-fn key_file(database: &Path) -> PathBuf {
+pub(crate) fn key_file(database: &Path) -> PathBuf {
     let mut name = OsString::from(database);
     name.push(".secrets.key");
     PathBuf::from(name)
 }
 
 /// A missing directory is told before anything is made in it.
-fn check_directory(database: &Path) -> Result<(), Trouble> {
+pub(crate) fn check_directory(database: &Path) -> Result<(), Trouble> {
     let directory = match database.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),

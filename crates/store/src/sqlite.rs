@@ -4,6 +4,7 @@ mod change;
 mod claim;
 mod closing;
 mod conclude;
+mod copy;
 mod event;
 mod fault;
 mod intake;
@@ -36,6 +37,8 @@ use bytes::Bytes;
 use rusqlite::Connection;
 use stayhook_core::{EventId, UnixMs, Webhook, WebhookId};
 use tokio::sync::mpsc;
+
+pub(crate) use self::copy::SqliteSide;
 
 use self::open::Opened;
 use self::readers::Readers;

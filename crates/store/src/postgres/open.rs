@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::line::bounded;
 use super::{PostgresOptions, migrate, sql};
 use crate::StoreError;
+use crate::copy::MARK;
 use crate::seal::{Keyring, Purpose, Unopened};
 
 /// PostgreSQL 14.
@@ -22,8 +23,17 @@ pub(super) const POOL: u32 = 8;
 /// What a sealed check value holds.
 const CHECK: &[u8] = b"stayhook";
 
+/// What the database is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// To be served from: not while a deployment is being moved into it.
+    Serve,
+    /// To move a deployment from or to it.
+    Copy,
+}
+
 /// Connects, checks and migrates. Returns how to connect again.
-pub(super) async fn open(options: &PostgresOptions) -> Result<PgConnectOptions, Failure> {
+pub(super) async fn open(options: &PostgresOptions, used: Use) -> Result<PgConnectOptions, Failure> {
     let connect = PgConnectOptions::from_str(&options.url)
         .map_err(|error| StoreError::Missing(format!("that address: {error}")))?
         .application_name("stayhook")
@@ -33,6 +43,9 @@ pub(super) async fn open(options: &PostgresOptions) -> Result<PgConnectOptions, 
         check_settings(&mut conn).await?;
         migrate::migrate(&mut conn, options.migrate).await?;
         check_key(&mut conn, &options.keyring).await?;
+        if used == Use::Serve {
+            check_finished(&mut conn).await?;
+        }
         conn.close().await?;
         Ok(connect)
     })
@@ -69,6 +82,11 @@ async fn check_settings(conn: &mut PgConnection) -> Result<(), Failure> {
         return Err(StoreError::NotWritable("it is a standby, name the primary".to_owned()).into());
     }
     Ok(())
+}
+
+async fn check_finished(conn: &mut PgConnection) -> Result<(), Failure> {
+    let mark: Option<Vec<u8>> = sqlx::query_scalar(sql::META).bind(MARK).fetch_optional(conn).await?;
+    if mark.is_some() { Err(StoreError::Unfinished.into()) } else { Ok(()) }
 }
 
 /// The first key that opens a database is the only one from then on.

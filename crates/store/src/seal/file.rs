@@ -25,13 +25,52 @@ impl Keyring {
             other => other,
         };
         entropy.zeroize();
-        let file =
-            result.map_err(|error| KeyError::File { path: path.to_owned(), words: error.to_string() })?;
-        if let Some(mode) = file.exposed {
+        result.map_err(|error| unusable(path, &error))?.keyring(path)
+    }
+}
+
+impl Keyring {
+    /// The key in the file.
+    ///
+    /// # Errors
+    /// When the file is not there or cannot be used, holds something else, or can be read by
+    /// others.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
+        let file = load(path).map_err(|error| unusable(path, &error))?;
+        file.keyring(path)
+    }
+
+    /// The key in one file, which the other one holds as well from now on.
+    ///
+    /// # Errors
+    /// As [`Keyring::load`], and when the other file holds another key.
+    pub fn hand_on(from: &Path, to: &Path) -> Result<Self, KeyError> {
+        let file = load(from).map_err(|error| unusable(from, &error))?;
+        let keyring = file.keyring(from)?;
+        let malformed = |_| KeyError::MalformedFile(from.to_owned());
+        let bytes = STANDARD.decode(file.text.trim()).map(Zeroizing::new).map_err(malformed)?;
+        let mut entropy = Zeroizing::new([0; 32]);
+        entropy.copy_from_slice(bytes.get(..32).ok_or_else(|| KeyError::MalformedFile(from.to_owned()))?);
+        let there = create(to, &entropy).map_err(|error| unusable(to, &error))?;
+        there.keyring(to)?;
+        if there.text.trim() != file.text.trim() {
+            return Err(KeyError::OtherKey(to.to_owned()));
+        }
+        Ok(keyring)
+    }
+}
+
+impl KeyFile {
+    fn keyring(&self, path: &Path) -> Result<Keyring, KeyError> {
+        if let Some(mode) = self.exposed {
             return Err(KeyError::Exposed { path: path.to_owned(), mode });
         }
-        Self::parse(&file.text).map_err(|_| KeyError::MalformedFile(path.to_owned()))
+        Keyring::parse(&self.text).map_err(|_| KeyError::MalformedFile(path.to_owned()))
     }
+}
+
+fn unusable(path: &Path, error: &io::Error) -> KeyError {
+    KeyError::File { path: path.to_owned(), words: error.to_string() }
 }
 
 struct KeyFile {
@@ -145,6 +184,23 @@ mod tests {
         let path = home.path().join("missing/key");
         let error = Keyring::load_or_create(&path, [7; 32]).err().unwrap();
         assert!(matches!(&error, KeyError::File { path: named, .. } if *named == path), "{error}");
+    }
+
+    #[test]
+    fn a_key_is_handed_on_and_never_replaces_another() {
+        let home = tempfile::tempdir().unwrap();
+        let [one, two, other] = ["one", "two", "other"].map(|it| home.path().join(it));
+        assert!(Keyring::load(&one).is_err_and(|it| it.to_string().contains("one")));
+        let made = Keyring::load_or_create(&one, [7; 32]).ok().unwrap();
+        let sealed = made.seal(WebhookId(1), Purpose::KeyCheck, b"text").unwrap();
+        for _ in 0..2 {
+            assert!(Keyring::hand_on(&one, &two).is_ok());
+            assert_eq!(mode(&two), 0o600);
+            let there = Keyring::load(&two).ok().unwrap();
+            assert!(there.open(WebhookId(1), Purpose::KeyCheck, &sealed).is_ok());
+        }
+        assert!(Keyring::load_or_create(&other, [8; 32]).is_ok());
+        assert_eq!(Keyring::hand_on(&one, &other).err(), Some(KeyError::OtherKey(other)));
     }
 
     #[test]
