@@ -1,6 +1,10 @@
 //! The audit log: who changed what, when, from what to what. No secrets, no payloads.
 
+mod entry;
+
 use stayhook_core::{ClientId, UnixMs, WebhookId};
+
+pub(crate) use entry::{Entry, NewCredentials, parse_author};
 
 use crate::Author;
 

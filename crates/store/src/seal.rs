@@ -1,4 +1,4 @@
-//! Signing secrets at rest: sealed with AES-256-GCM under a key that is not in the database.
+//! Secrets at rest: sealed with AES-256-GCM under a key that is not in the database.
 //!
 //! A sealed value is bound to its webhook, its purpose and its key, so that one moved to
 //! another row does not open there. Its form: version (1 byte), key id (8), nonce (12),
@@ -6,6 +6,7 @@
 
 mod file;
 
+use std::iter;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,9 +22,15 @@ const KEY_ID: usize = 8;
 const NONCE: usize = 12;
 const HEAD: usize = 1 + KEY_ID + NONCE;
 
-/// The key under which secrets are sealed. Neither prints nor compares.
+/// The key under which secrets are sealed, and others under which some were sealed before.
+/// Neither prints nor compares.
 #[derive(Clone)]
-pub struct Keyring(Arc<Key>);
+pub struct Keyring {
+    /// Seals.
+    first: Arc<Key>,
+    /// Only open.
+    older: Vec<Arc<Key>>,
+}
 
 struct Key {
     id: [u8; KEY_ID],
@@ -63,8 +70,11 @@ pub enum KeyError {
 /// What a sealed value is for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
-    /// A webhook's signing secret.
+    /// A webhook's signing secret: the one in use or the one that follows it, so that it can be
+    /// put into its place as it is.
     SigningSecret,
+    /// What a receiver wants to hear besides the signature.
+    Credentials,
     /// The value by which a wrong key is noticed.
     KeyCheck,
 }
@@ -90,18 +100,31 @@ impl Keyring {
 
     fn new(bytes: &[u8]) -> Result<Self, KeyError> {
         let cipher = RandomizedNonceKey::new(&AES_256_GCM, bytes).map_err(|_| KeyError::Malformed)?;
-        Ok(Self(Arc::new(Key { id: key_id(bytes), cipher })))
+        Ok(Self { first: Arc::new(Key { id: key_id(bytes), cipher }), older: Vec::new() })
+    }
+
+    /// The same keyring, which also opens what was sealed under the keys of another one.
+    #[must_use]
+    pub fn and(mut self, older: Self) -> Self {
+        self.older.push(older.first);
+        self.older.extend(older.older);
+        self
+    }
+
+    /// Whether a value is sealed under the key that seals now.
+    pub(crate) fn is_current(&self, sealed: &[u8]) -> bool {
+        sealed.len() >= HEAD && sealed[1..=KEY_ID] == self.first.id
     }
 
     /// Seals a value; `None` if the system has no randomness to give.
     pub(crate) fn seal(&self, webhook: WebhookId, purpose: Purpose, plain: &[u8]) -> Option<Vec<u8>> {
         let mut sealed = Zeroizing::new(plain.to_vec());
         sealed.reserve_exact(AES_256_GCM.tag_len());
-        let nonce =
-            self.0.cipher.seal_in_place_append_tag(self.bound_to(webhook, purpose), &mut *sealed).ok()?;
+        let bound = self.first.bound_to(webhook, purpose);
+        let nonce = self.first.cipher.seal_in_place_append_tag(bound, &mut *sealed).ok()?;
         let mut whole = Vec::with_capacity(HEAD + sealed.len());
         whole.push(VERSION);
-        whole.extend_from_slice(&self.0.id);
+        whole.extend_from_slice(&self.first.id);
         whole.extend_from_slice(nonce.as_ref());
         whole.extend_from_slice(&sealed);
         Some(whole)
@@ -118,24 +141,26 @@ impl Keyring {
         if head[0] != VERSION {
             return Err(Unopened::Damaged);
         }
-        if head[1..=KEY_ID] != self.0.id {
-            return Err(Unopened::OtherKey);
-        }
+        let mut keys = iter::once(&self.first).chain(&self.older);
+        let key = keys.find(|key| head[1..=KEY_ID] == key.id).ok_or(Unopened::OtherKey)?;
         let nonce = Nonce::try_assume_unique_for_key(&head[1 + KEY_ID..]).map_err(|_| Unopened::Damaged)?;
         let mut text = Zeroizing::new(text.to_vec());
-        let opened = self.0.cipher.open_in_place(nonce, self.bound_to(webhook, purpose), &mut text);
+        let opened = key.cipher.open_in_place(nonce, key.bound_to(webhook, purpose), &mut text);
         let length = opened.map_err(|_| Unopened::Damaged)?.len();
         text.truncate(length);
         Ok(text)
     }
+}
 
+impl Key {
     fn bound_to(&self, webhook: WebhookId, purpose: Purpose) -> Aad<[u8; 17]> {
         let mut bound = [0; 17];
         bound[..8].copy_from_slice(&webhook.0.to_be_bytes());
-        bound[8..16].copy_from_slice(&self.0.id);
+        bound[8..16].copy_from_slice(&self.id);
         bound[16] = match purpose {
             Purpose::SigningSecret => 1,
             Purpose::KeyCheck => 2,
+            Purpose::Credentials => 3,
         };
         Aad::from(bound)
     }
@@ -176,6 +201,20 @@ mod tests {
         assert_eq!(open(2, HERE, Purpose::SigningSecret), Err(Unopened::OtherKey));
         assert_eq!(open(1, WebhookId(802), Purpose::SigningSecret), Err(Unopened::Damaged));
         assert_eq!(open(1, HERE, Purpose::KeyCheck), Err(Unopened::Damaged));
+    }
+
+    #[test]
+    fn an_older_key_opens_but_does_not_seal() {
+        let old = keyring(1).seal(HERE, Purpose::Credentials, b"secret").unwrap();
+        let both = keyring(2).and(keyring(3).and(keyring(1)));
+        let open = |keyring: &Keyring, sealed: &[u8]| {
+            keyring.open(HERE, Purpose::Credentials, sealed).map(|it| it.to_vec())
+        };
+        assert_eq!(open(&both, &old), Ok(b"secret".to_vec()));
+        let new = both.seal(HERE, Purpose::Credentials, b"secret").unwrap();
+        assert_eq!(open(&keyring(2), &new), Ok(b"secret".to_vec()));
+        assert_eq!(open(&keyring(1), &new), Err(Unopened::OtherKey));
+        assert!(both.is_current(&new) && !both.is_current(&old) && !both.is_current(b""));
     }
 
     #[test]

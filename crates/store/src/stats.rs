@@ -56,3 +56,29 @@ pub struct Stats {
     /// Within the window: see [`Tally::duration`].
     pub duration: Span,
 }
+
+const HOUR: i64 = 3_600_000;
+
+/// The hour of a moment: whole hours since the Unix epoch.
+pub(crate) fn hour_of(at: UnixMs) -> i64 {
+    at.0.div_euclid(HOUR)
+}
+
+/// The last moment of an hour.
+pub(crate) fn end_of(hour: i64) -> UnixMs {
+    UnixMs(hour.saturating_add(1).saturating_mul(HOUR).saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_ends_before_the_next_one_begins() {
+        for at in [0, HOUR - 1, HOUR, 5 * HOUR + 7, -1] {
+            let hour = hour_of(UnixMs(at));
+            assert_eq!(hour_of(end_of(hour)), hour);
+            assert_eq!(hour_of(UnixMs(end_of(hour).0 + 1)), hour + 1);
+        }
+    }
+}

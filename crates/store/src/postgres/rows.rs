@@ -120,7 +120,14 @@ pub(super) fn webhook(row: &PgRow) -> Result<StoredWebhook, Failure> {
         updated_at: at(row, 14)?,
         version: row.try_get(20)?,
     };
-    Ok(StoredWebhook { webhook, url_number: count(row, 4)?, sealed: row.try_get(12)? })
+    Ok(StoredWebhook {
+        webhook,
+        url_number: count(row, 4)?,
+        sealed: row.try_get(12)?,
+        sealed_next: None,
+        sealed_credentials: None,
+        entitlement: crate::Entitlement::default(),
+    })
 }
 
 /// A client.

@@ -9,8 +9,8 @@ use stayhook_core::{
     Subscription, UnixMs, Webhook, WebhookId, WebhookOptions,
 };
 
-use crate::StoreError;
 use crate::columns::{Name, StoredWebhook, parse_booking, parse_status};
+use crate::{Entitlement, StoreError};
 
 /// An event's id.
 pub(super) fn event_id(row: &Row<'_>, at: usize) -> Result<EventId, StoreError> {
@@ -51,7 +51,7 @@ pub(super) fn booking<K: Display>(
     name.valid("booking", parse_booking(text)).map(Some)
 }
 
-/// Reads the columns of [`super::sql::webhook_columns`].
+/// Reads the columns of `sql::select_webhook`.
 pub(super) fn webhook(row: &Row<'_>) -> Result<StoredWebhook, StoreError> {
     let id = WebhookId(row.get(0)?);
     let name = Name("webhooks", id);
@@ -81,7 +81,16 @@ pub(super) fn webhook(row: &Row<'_>) -> Result<StoredWebhook, StoreError> {
         updated_at: UnixMs(row.get(14)?),
         version: row.get(20)?,
     };
-    Ok(StoredWebhook { webhook, url_number: row.get(4)?, sealed: row.get(12)? })
+    let set = row.get::<_, Option<bool>>(24)?;
+    let version = row.get::<_, Option<i64>>(25)?;
+    Ok(StoredWebhook {
+        webhook,
+        url_number: row.get(4)?,
+        sealed: row.get(12)?,
+        sealed_next: row.get::<_, Option<Vec<u8>>>(21)?.zip(moment(row, 22)?),
+        sealed_credentials: row.get(23)?,
+        entitlement: Entitlement { set, version: version.unwrap_or(0) },
+    })
 }
 
 /// Reads the columns of [`super::sql::status_columns`].

@@ -17,14 +17,16 @@ macro_rules! status_columns {
     };
 }
 
-/// Webhooks with the state of their lanes.
+/// Webhooks with the state of their lanes and what was set for their properties.
 macro_rules! select_webhook {
     ($rest:literal) => {
         concat!(
             "SELECT ",
             webhook_columns!(),
             status_columns!(),
-            " FROM webhooks w JOIN lanes l ON l.webhook_id = w.id ",
+            ", w.next_secret, w.next_secret_from, w.credentials, e.entitled, e.version \
+             FROM webhooks w JOIN lanes l ON l.webhook_id = w.id \
+             LEFT JOIN entitlements e ON e.property_id = w.property_id ",
             $rest
         )
     };
