@@ -67,6 +67,11 @@ const fn table(name: &'static str, key: usize, columns: &'static [Column]) -> Ta
 /// Nobody: numbers of nodes begin with 1.
 const NOBODY: &str = "0";
 
+/// Each node counts in rows of its own; the figures are their sums.
+const OF_ALL_NODES: &str = "SELECT webhook_id, hour, sum(accepted)::bigint AS accepted,
+        sum(delivered)::bigint AS delivered, sum(failed)::bigint AS failed, sum(duration_ms)::bigint AS duration_ms
+    FROM stayhook.tallies GROUP BY webhook_id, hour";
+
 /// Every table of a deployment, in the order in which they go over: first those to which rows
 /// are only ever added, then those that change with them.
 pub(crate) const TABLES: &[Table] = &[
@@ -117,6 +122,38 @@ pub(crate) const TABLES: &[Table] = &[
             ],
         )
     },
+    table(
+        "audit",
+        1,
+        &[
+            int("id"),
+            int("at"),
+            text("author"),
+            text("client"),
+            text("action"),
+            text("subject"),
+            int("webhook_id"),
+            text("owner"),
+            text("before"),
+            text("after"),
+        ],
+    ),
+    Table {
+        instead: Some(OF_ALL_NODES),
+        besides: Some(("node_id", NOBODY)),
+        ..table(
+            "tallies",
+            2,
+            &[
+                int("webhook_id"),
+                int("hour"),
+                int("accepted"),
+                int("delivered"),
+                int("failed"),
+                int("duration_ms"),
+            ],
+        )
+    },
     table("idempotency", 2, &[text("client"), text("key"), event("event_id"), bytes("content")]),
     table(
         "webhooks",
@@ -139,6 +176,9 @@ pub(crate) const TABLES: &[Table] = &[
             text("profile"),
             text("shadow_profile"),
             bytes("secret"),
+            bytes("next_secret"),
+            int("next_secret_from"),
+            bytes("credentials"),
             int("version"),
             int("created_at"),
             int("updated_at"),
@@ -175,6 +215,12 @@ pub(crate) const TABLES: &[Table] = &[
         besides: Some(("node_id", NOBODY)),
         ..table("handoffs", 1, &[int("id"), column("deliveries", Kind::Deliveries)])
     },
+    table("entitlements", 1, &[int("property_id"), flag("entitled"), int("version"), int("updated_at")]),
+    table(
+        "event_types",
+        1,
+        &[text("name"), text("label"), text("description"), text("schema"), int("updated_at")],
+    ),
     table(
         "tokens",
         1,
@@ -212,4 +258,4 @@ pub(crate) const INBOX: Table = Table {
 };
 
 /// Tables that number their rows, and never give a number twice.
-pub(crate) const COUNTERS: &[&str] = &["webhooks", "handoffs", "tokens"];
+pub(crate) const COUNTERS: &[&str] = &["webhooks", "handoffs", "tokens", "audit"];

@@ -7,7 +7,10 @@ use super::sql;
 use crate::StoreError;
 
 /// The statements that lead from each version to the next.
-const STEPS: [&str; 1] = [include_str!("../../../../migrations/postgres/0001_init.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("../../../../migrations/postgres/0001_init.sql"),
+    include_str!("../../../../migrations/postgres/0002_administration.sql"),
+];
 
 /// The version that this program works with.
 const KNOWN: i64 = STEPS.len() as i64;
