@@ -209,6 +209,7 @@ impl Job<'_> {
             let rows = self.source.count(table).await.map_err(CopyError::Source)?;
             let mut done = self.target.count(table).await.map_err(CopyError::Target)?;
             (self.tell)(CopyProgress { table: table.name, done, rows });
+            tokio::task::yield_now().await;
             loop {
                 let batch = self.source.read(table, &mark.after).await.map_err(CopyError::Source)?;
                 let Some(last) = batch.last_key(table) else { break };
@@ -216,6 +217,8 @@ impl Job<'_> {
                 done += batch.rows.len() as u64;
                 self.target.write(Some(table), batch, &mark).await.map_err(CopyError::Target)?;
                 (self.tell)(CopyProgress { table: table.name, done, rows });
+                // Two files never wait for anything; others may want to do something meanwhile.
+                tokio::task::yield_now().await;
             }
             mark = mark.next_table();
         }
