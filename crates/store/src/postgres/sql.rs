@@ -95,6 +95,8 @@ statements! {
 
     // What other nodes changed.
     /// Commits in order, since the row is locked to the end of the transaction.
+    /// Webhook 0, of which there is none, stands for the event types: nodes of the version before
+    /// find it deleted and go on.
     BUMP = "WITH bumped AS (
             UPDATE stayhook.registry SET generation = generation + 1 RETURNING generation
         ), noted AS (
@@ -134,6 +136,7 @@ statements! {
     ALL_WEBHOOKS = select_webhook!("ORDER BY w.id DESC");
     THESE_WEBHOOKS = select_webhook!("WHERE w.id = ANY($1) ORDER BY w.id DESC");
     OWNER = "SELECT client, property_id FROM stayhook.webhooks WHERE id = $1";
+    PROPERTY_OF = "SELECT property_id FROM stayhook.webhooks WHERE id = $1";
     KNOWN_WEBHOOKS = "SELECT id FROM stayhook.webhooks WHERE id = ANY($1)";
     UPDATE_WEBHOOK = "UPDATE stayhook.webhooks SET url = $2, url_number = $3, description = $4, events = $5,
             status = $6, status_since = $7, disabled_words = $8, include_custom_parameters = $9,
@@ -152,7 +155,7 @@ statements! {
         FROM (SELECT id FROM stayhook.webhooks WHERE next_secret_from <= $1
             ORDER BY next_secret_from LIMIT $2 FOR UPDATE SKIP LOCKED) due
         WHERE w.id = due.id RETURNING w.id";
-    NEXT_SECRET = "SELECT min(next_secret_from) FROM stayhook.webhooks WHERE next_secret_from IS NOT NULL";
+    FIRST_NEXT_SECRET = "SELECT min(next_secret_from) FROM stayhook.webhooks WHERE next_secret_from IS NOT NULL";
     /// In order of their ids, and locked, so that nobody's new secret is overwritten.
     SEALED = "SELECT id, secret, next_secret, credentials FROM stayhook.webhooks
         WHERE id > $1 ORDER BY id LIMIT $2 FOR UPDATE";
@@ -322,15 +325,9 @@ statements! {
         WHERE webhook_id = $1 AND leased_by IS NULL AND due_at > $2";
 
     // Requeueing what ended.
-    /// A delivery's event, whether it waits, whether it is being attempted, its last attempt and
-    /// whether that ended it: as of one moment. The event stays as long as the transaction lasts.
-    REQUEUEABLE = "SELECT e.targets, e.booking, p.event_id IS NOT NULL, p.leased_by IS NOT NULL, a.n,
-            a.final IS NOT NULL
-        FROM stayhook.events e
-            LEFT JOIN stayhook.pending p ON p.webhook_id = $1 AND p.event_id = e.id
-            LEFT JOIN LATERAL (SELECT n, final FROM stayhook.attempts
-                WHERE webhook_id = $1 AND event_id = $2 ORDER BY n DESC LIMIT 1) a ON true
-        WHERE e.id = $2 FOR KEY SHARE OF e";
+    /// The event is not pruned before the end of the transaction.
+    KEEP_EVENT = "SELECT targets, booking FROM stayhook.events WHERE id = $1 FOR KEY SHARE";
+    LAST_ATTEMPT = "SELECT coalesce(max(n), 0) FROM stayhook.attempts WHERE webhook_id = $1 AND event_id = $2";
     REQUEUE = "INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking)
             VALUES ($1, $2, $3, $4, 0, $5)
         ON CONFLICT (webhook_id, event_id) DO UPDATE SET due_at = least(pending.due_at, excluded.due_at)";
@@ -514,6 +511,7 @@ statements! {
             SELECT webhook_id, hour, node_id FROM stayhook.tallies WHERE hour < $1
             ORDER BY hour LIMIT $2 FOR UPDATE SKIP LOCKED) i
         WHERE t.webhook_id = i.webhook_id AND t.hour = i.hour AND t.node_id = i.node_id";
+    FIRST_TALLY = "SELECT min(hour) FROM stayhook.tallies";
     FIRST_FAILING = "SELECT min(failing_since) FROM stayhook.lanes WHERE failing_since IS NOT NULL";
     FIRST_CLOSING = "SELECT min(due_at) FROM stayhook.lanes WHERE closing IS NOT NULL";
     OLDEST_WAITING = "SELECT event_id FROM stayhook.pending WHERE leased_by IS NULL ORDER BY event_id LIMIT 1";
@@ -531,8 +529,9 @@ statements! {
             UNION (SELECT i.event_id FROM stayhook.handoffs h, unnest(h.event_ids, h.webhook_ids) i(event_id, webhook_id)
                 WHERE $7 AND i.webhook_id = $1 AND i.event_id >= $2 AND i.event_id < $3 ORDER BY 1 DESC LIMIT $4)
         ) keys ORDER BY event_id DESC LIMIT $4";
-    /// The fan-out of all events of a range, newest first.
-    FAN_OUTS = "SELECT id, targets FROM stayhook.events WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    /// The fan-outs of a range, newest first.
+    FAN_OUTS = "SELECT id, targets, kind, booking, property_id FROM stayhook.events
+        WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3";
     HEADS = "SELECT id, kind, booking FROM stayhook.events WHERE id = ANY($1)";
     PENDING = "SELECT p.webhook_id, p.event_id, p.due_at, p.leased_by IS NOT NULL
         FROM stayhook.pending p JOIN unnest($1::bigint[], $2::uuid[]) i(webhook_id, event_id)
@@ -541,7 +540,8 @@ statements! {
         FROM stayhook.attempts a JOIN unnest($1::bigint[], $2::uuid[]) i(webhook_id, event_id)
             ON a.webhook_id = i.webhook_id AND a.event_id = i.event_id
         ORDER BY a.webhook_id, a.event_id, a.n";
-    ATTEMPT_LINES = "SELECT a.n, a.at, a.duration_ms, u.url, a.status, a.fault, a.fault_words, a.body, a.next_at
+    /// Numbered as attempts were made, without the ends that came between them.
+    ATTEMPT_LINES = "SELECT (row_number() OVER (ORDER BY a.n))::integer, a.at, a.duration_ms, u.url, a.status, a.fault, a.fault_words, a.body, a.next_at
         FROM stayhook.attempts a
             JOIN stayhook.webhook_urls u ON u.webhook_id = a.webhook_id AND u.number = a.url_number
         WHERE a.webhook_id = $1 AND a.event_id = $2 ORDER BY a.n";
@@ -550,10 +550,8 @@ statements! {
     // Figures.
     /// Each node's own row.
     COUNT = "INSERT INTO stayhook.tallies (node_id, webhook_id, hour, accepted, delivered, failed, duration_ms)
-            SELECT $1, webhook_id, hour, sum(accepted), sum(delivered), sum(failed), sum(duration_ms)
-            FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-                i(webhook_id, hour, accepted, delivered, failed, duration_ms)
-            GROUP BY webhook_id, hour
+            SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+                $7::bigint[])
         ON CONFLICT (webhook_id, hour, node_id) DO UPDATE SET accepted = tallies.accepted + excluded.accepted,
             delivered = tallies.delivered + excluded.delivered, failed = tallies.failed + excluded.failed,
             duration_ms = tallies.duration_ms + excluded.duration_ms";
@@ -584,13 +582,9 @@ statements! {
     /// A change that is made in several transactions goes on.
     EXTEND_AUDIT = "UPDATE stayhook.audit SET after = $2 WHERE id = $1";
     AUDIT = "SELECT id, at, author, client, action, subject, webhook_id, owner, before, after FROM stayhook.audit
-        WHERE id < $1 AND ($3::text IS NULL OR action = $3) AND ($4::text IS NULL OR client = $4)
-            AND ($5::bigint IS NULL OR at >= $5) AND ($6::bigint IS NULL OR at < $6)
-        ORDER BY id DESC LIMIT $2";
+        WHERE id < $1 ORDER BY id DESC LIMIT $2";
     AUDIT_OF = "SELECT id, at, author, client, action, subject, webhook_id, owner, before, after FROM stayhook.audit
-        WHERE id < $1 AND ($3::text IS NULL OR action = $3) AND ($4::text IS NULL OR client = $4)
-            AND ($5::bigint IS NULL OR at >= $5) AND ($6::bigint IS NULL OR at < $6) AND webhook_id = $7
-        ORDER BY id DESC LIMIT $2";
+        WHERE id < $1 AND webhook_id = $3 ORDER BY id DESC LIMIT $2";
 
     // Tokens.
     INSERT_TOKEN = "INSERT INTO stayhook.tokens (name, client, scopes, properties, hash, created_at)
