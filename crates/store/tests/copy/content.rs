@@ -45,7 +45,7 @@ pub(crate) async fn fill(store: &Arc<dyn Store>) -> Vec<WebhookId> {
     webhooks
 }
 
-async fn register(store: &Arc<dyn Store>, number: u8) -> WebhookId {
+pub(crate) async fn register(store: &Arc<dyn Store>, number: u8) -> WebhookId {
     let bearer = Credentials::Bearer { token: Secret::new("to the receiver".to_owned()) };
     let new = NewWebhook {
         client: client("pms"),
@@ -57,7 +57,7 @@ async fn register(store: &Arc<dyn Store>, number: u8) -> WebhookId {
         secret: SigningSecret::from_entropy([number + 1; 32]),
         credentials: (number == 1).then_some(bearer),
         at: at(i64::from(number)),
-        limit: 3,
+        limit: 10,
     };
     store.create_webhook(new).await.unwrap().webhook.id
 }
@@ -98,7 +98,7 @@ async fn events(store: &Arc<dyn Store>, webhooks: &[WebhookId]) {
     let mut all = row(event(1, 100), &[(first, TargetFate::Send), (second, TargetFate::Wait)]);
     all.bodies.push(Bytes::from(vec![0, 255, 10, 13]));
     all.targets[1].body = 1;
-    all.booking = Some(BookingId::parse_text("R-7/ä").unwrap());
+    all.booking = Some(BookingId::text("R-7/ä").unwrap());
     all.origin = Some(client("channel manager"));
     let key = IdempotencyKey::parse("order-1").unwrap();
     all.idempotency = Some(IdempotencyClaim { key, content: [7; 32] });
@@ -170,14 +170,9 @@ async fn changes(store: &Arc<dyn Store>, webhooks: &[WebhookId]) {
         (webhooks[3], status(StatusChange::Pause)),
         (webhooks[4], status(StatusChange::Disable(words))),
     ] {
-        let changed = store.change_webhook(
-            &Scope::EVERYTHING,
-            webhook,
-            patch,
-            &order(now),
-            now.after(Span::minutes(1)),
-        );
-        assert!(changed.await.is_ok());
+        let (order, retry_by) = (order(now), now.after(Span::minutes(1)));
+        let changed = store.change_webhook(&Scope::EVERYTHING, webhook, patch, &order, retry_by).await;
+        assert!(changed.is_ok());
     }
     assert!(store.delete_webhook(&Scope::EVERYTHING, webhooks[5], &order(now)).await.is_ok());
 }
