@@ -335,22 +335,22 @@ statements! {
     /// ways asked for ($6: failed, $7: missed) and do not wait again: as of one moment. Returns
     /// how many were requeued, how many were looked at, and the last of these.
     RECOVER = "WITH looked_at AS MATERIALIZED (
-            SELECT event_id, max(n) AS n FROM stayhook.attempts
-            WHERE webhook_id = $1 AND event_id >= $2 AND event_id < $3
+            SELECT event_id, max(n) AS n, (array_agg(final ORDER BY n DESC))[1] AS final,
+                (array_agg(reason ORDER BY n DESC))[1] AS reason
+            FROM stayhook.attempts WHERE webhook_id = $1 AND event_id >= $2 AND event_id < $3
             GROUP BY event_id ORDER BY event_id LIMIT $4
         ), ended AS MATERIALIZED (
-            SELECT l.event_id, l.n FROM looked_at l
-                JOIN stayhook.attempts a ON a.webhook_id = $1 AND a.event_id = l.event_id AND a.n = l.n
-            WHERE ($6 AND a.final IN ('cancelled', 'expired')
-                    OR $7 AND a.final = 'skipped' AND a.reason = 'webhook_disabled')
+            SELECT event_id, n FROM looked_at l
+            WHERE ($6 AND final IN ('cancelled', 'expired')
+                    OR $7 AND final = 'skipped' AND reason = 'webhook_disabled')
                 AND NOT EXISTS (SELECT FROM stayhook.pending p
                     WHERE p.webhook_id = $1 AND p.event_id = l.event_id)
-        ), kept AS MATERIALIZED (
-            SELECT id, booking FROM stayhook.events WHERE id IN (SELECT event_id FROM ended)
-            ORDER BY id FOR KEY SHARE
+            ORDER BY event_id
         ), requeued AS (
             INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking)
-            SELECT $1, k.id, $5, e.n, 0, k.booking FROM kept k JOIN ended e ON e.event_id = k.id
+            SELECT $1, i.event_id, $5, i.n, 0, e.booking FROM ended i CROSS JOIN LATERAL (
+                SELECT booking FROM stayhook.events WHERE id = i.event_id FOR KEY SHARE
+            ) e
             ON CONFLICT (webhook_id, event_id) DO NOTHING RETURNING event_id
         )
         SELECT (SELECT count(*) FROM requeued), (SELECT count(*) FROM looked_at),
