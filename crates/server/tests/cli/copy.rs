@@ -118,7 +118,7 @@ fn a_file_takes_its_key_with_it() {
     assert_eq!(server.call("GET", "/public/v1/webhooks/1", &token, "").status, 200);
     server.stop().exits(0);
 
-    sandbox.run(&copy).is_trouble(&["--to", "new.db", "not empty", "webhooks"]);
+    sandbox.run(&copy).is_trouble(&["--to", "new.db", "not empty", "rows in audit"]);
     std::fs::remove_file(sandbox.path("stayhook.db.secrets.key")).unwrap();
     sandbox.run(&copy).is_trouble(&["secrets.key", "stayhook.db.secrets.key"]);
 }
