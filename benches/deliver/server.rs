@@ -116,8 +116,8 @@ impl Server {
 
     /// CPU time used so far, of the server's threads and of PostgreSQL's processes.
     pub(crate) fn cpu(&self) -> Duration {
-        let own = ticks(&format!("/proc/{}/stat", self.child.id()), false).unwrap_or(0);
-        let database = if self.home.on_postgres { postgres_ticks() } else { 0 };
+        let own = ticks(&format!("/proc/{}/stat", self.child.id()), None).unwrap_or(0);
+        let database = if self.home.on_postgres { postgres_ticks(&self.home.database) } else { 0 };
         // Ticks of proc(5) are 10 ms.
         Duration::from_millis((own + database) * 10)
     }
@@ -164,21 +164,26 @@ fn build() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../release/stayhook")
 }
 
-/// All PostgreSQL processes of this machine, those that ended included.
-fn postgres_ticks() -> u64 {
+/// The processes of the throw-away PostgreSQL behind this URL, those that ended included.
+fn postgres_ticks(url: &str) -> u64 {
+    let (_, home) = url.rsplit_once("host=").expect("the directory of its socket");
+    let file = std::fs::read_to_string(PathBuf::from(home).join("data/postmaster.pid")).unwrap();
+    let postmaster = file.lines().next().expect("its process");
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let stats = processes.map(|it| it.path().join("stat").display().to_string());
-    stats.filter_map(|stat| ticks(&stat, true)).sum()
+    let children = processes.map(|it| it.path().join("stat").display().to_string());
+    let living: u64 = children.filter_map(|stat| ticks(&stat, Some(postmaster))).sum();
+    living + ticks(&format!("/proc/{postmaster}/stat"), None).unwrap_or(0)
 }
 
-/// Fields 14 to 17 of proc(5): user and system time, own and of children that ended.
-fn ticks(stat: &str, only_postgres: bool) -> Option<u64> {
+/// Fields 4 and 14 to 17 of proc(5): user and system time, own and of children that ended. Of
+/// a child only, where a parent is named, and then without its own children.
+fn ticks(stat: &str, parent: Option<&str>) -> Option<u64> {
     let text = std::fs::read_to_string(stat).ok()?;
-    let (name, fields) = text.rsplit_once(')')?;
-    if only_postgres && !name.ends_with("(postgres") {
+    let (_, fields) = text.rsplit_once(')')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    if parent.is_some_and(|it| it != fields[1]) {
         return None;
     }
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    let most = if only_postgres { 15 } else { 13 };
+    let most = if parent.is_some() { 13 } else { 15 };
     Some(fields[11..most].iter().filter_map(|it| it.parse::<u64>().ok()).sum())
 }
