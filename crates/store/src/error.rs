@@ -44,6 +44,16 @@ pub enum StoreError {
         /// The version this program works with.
         needed: i64,
     },
+    /// A deployment is being moved into it.
+    #[error(
+        "a copy into this database is not finished: run `stayhook copy --resume` with the same --from and --to"
+    )]
+    Unfinished,
+    /// Nodes work with it.
+    #[error(
+        "a node serves from this database ({0}): stop every node; one that died counts as stopped after 15 seconds"
+    )]
+    Served(String),
     /// Its settings or version lose what is acknowledged, or lack what is needed.
     #[error("the database is not fit for this ({0})")]
     Unfit(String),

@@ -9,6 +9,7 @@
 
 mod audit;
 mod columns;
+mod copy;
 mod delivery;
 mod derived;
 mod error;
@@ -34,6 +35,7 @@ use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixM
 use tokio::sync::mpsc;
 
 pub use audit::{Action, AuditFilter, AuditLine};
+pub use copy::{CopyError, CopyOptions, CopyProgress, Counted, Place, copy};
 pub use delivery::{
     AttemptLine, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter, DeliveryLine,
     DeliverySearch, Due, Fate, HandoffId, Origin, Recover, Reply, StatusChanged, Step, Sweep, Swept, Tried,

@@ -13,6 +13,7 @@ mod claim;
 mod clock;
 mod closing;
 mod conclude;
+mod copy;
 mod days;
 mod delivered;
 mod doubt;
@@ -56,6 +57,8 @@ use tokio::sync::mpsc;
 pub use self::clock::Timing;
 pub use self::inbox::enqueue_in;
 
+pub(crate) use self::copy::PostgresSide;
+
 use self::background::Tasks;
 use self::clock::Shift;
 use self::shared::{Shared, transaction};
@@ -96,7 +99,7 @@ impl PostgresStore {
     /// # Errors
     /// Says what is wrong with the database, its settings, its schema or the key.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
-        let access = open::open(&options).await?;
+        let access = open::open(&options, open::Use::Serve).await?;
         let shared = Arc::new(Shared::start(access, options.node, options.timing).await?);
         let (tasks, signals) = match options.timing {
             Timing::Database => Some(background::start(&shared)).unzip(),

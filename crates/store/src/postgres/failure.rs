@@ -7,7 +7,7 @@ use crate::StoreError;
 
 /// Why a transaction did not come to its end.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The database, or the way to it.
     Sql(sqlx::Error),
     /// Nothing came back in time: nobody knows whether it is there.

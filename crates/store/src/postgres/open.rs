@@ -10,6 +10,7 @@ use super::line::{PATIENCE, PROMPT, end, within};
 use super::{PostgresOptions, migrate, sql};
 use crate::StoreError;
 use crate::columns::{self, Name};
+use crate::copy::MARK;
 use crate::seal::{Keyring, Purpose, Unopened};
 
 /// PostgreSQL 14.
@@ -24,17 +25,26 @@ const KEY_CHECK: &str = "key_check";
 /// It belongs to no webhook.
 const NOBODY: WebhookId = WebhookId(0);
 
+/// What the database is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// To be served from: not while a deployment is being moved into it.
+    Serve,
+    /// To move a deployment from or to it.
+    Copy,
+}
+
 /// Connects, checks and migrates. Returns how to connect again.
-pub(super) async fn open(options: &PostgresOptions) -> Result<Access, Failure> {
+pub(super) async fn open(options: &PostgresOptions, used: Use) -> Result<Access, Failure> {
     let access = Access::parse(&options.url)?;
     within(PATIENCE, async {
         let mut conn = PgConnection::connect_with(&access.options).await?;
         if access.pooler {
             let mut tx = conn.begin().await?;
-            let checked = check(&mut tx, options).await;
+            let checked = check(&mut tx, options, used).await;
             end(tx, true, checked).await?;
         } else {
-            check(&mut conn, options).await?;
+            check(&mut conn, options, used).await?;
         }
         conn.close().await?;
         Ok(())
@@ -43,10 +53,14 @@ pub(super) async fn open(options: &PostgresOptions) -> Result<Access, Failure> {
     Ok(access)
 }
 
-async fn check(conn: &mut PgConnection, options: &PostgresOptions) -> Result<(), Failure> {
+async fn check(conn: &mut PgConnection, options: &PostgresOptions, used: Use) -> Result<(), Failure> {
     check_settings(conn).await?;
     migrate::migrate(conn, options.migrate).await?;
-    check_key(conn, &options.keyring).await
+    check_key(conn, &options.keyring).await?;
+    match used {
+        Use::Serve => check_finished(conn).await,
+        Use::Copy => Ok(()),
+    }
 }
 
 /// Connections for queries, made as they are needed.
@@ -105,6 +119,12 @@ impl Settings {
     }
 }
 
+async fn check_finished(conn: &mut PgConnection) -> Result<(), Failure> {
+    let mark: Option<Vec<u8>> = sqlx::query_scalar(sql::META).bind(MARK).fetch_optional(conn).await?;
+    if mark.is_some() { Err(StoreError::Unfinished.into()) } else { Ok(()) }
+}
+
+/// The first key that opens a database is the only one from then on.
 /// The first key that opens a database is the one for it, until everything is sealed anew.
 async fn check_key(conn: &mut PgConnection, keyring: &Keyring) -> Result<(), Failure> {
     let sealed = columns::seal(keyring, NOBODY, Purpose::KeyCheck, CHECK)?;
