@@ -1,6 +1,6 @@
 //! Query parameters: like members of a body, every wrong one is named, also unknown ones.
 
-use stayhook_core::{ClientId, PropertyId, WebhookId};
+use stayhook_core::{ClientId, MAX_SAFE_INTEGER, PropertyId, WebhookId};
 use url::form_urlencoded;
 
 use crate::error::{FieldError, Problem, Subject};
@@ -101,7 +101,8 @@ pub(crate) fn property(text: &str) -> Result<PropertyId, Wrong> {
 
 /// A webhook's id.
 pub(crate) fn webhook(text: &str) -> Result<WebhookId, Wrong> {
-    whole(text).map(WebhookId).ok_or(Wrong::Borrowed("must be a whole number"))
+    let id = whole(text).filter(|id| *id <= MAX_SAFE_INTEGER);
+    id.map(WebhookId).ok_or(Wrong::Borrowed("must be a whole number, at most 2^53 - 1"))
 }
 
 /// A client's id.

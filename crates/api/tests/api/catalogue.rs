@@ -9,7 +9,7 @@ use crate::house::{House, assert_problem, event, registration};
 const EVENTS: &str = "/internal/v1/events";
 const CLEANED: &str = "/admin/v1/event-types/room.cleaned";
 
-fn cleaned(data: Value) -> Value {
+fn cleaned(data: &Value) -> Value {
     json!({"type": "room.cleaned", "propertyId": 101, "data": data})
 }
 
@@ -21,7 +21,7 @@ async fn put(house: &House, body: &Value) {
 #[tokio::test]
 async fn an_event_type_that_is_added_is_known_everywhere_at_once() {
     let house = House::new().await;
-    house.post(&house.producer, EVENTS, &cleaned(json!({}))).await.problem(422, "invalid_request");
+    house.post(&house.producer, EVENTS, &cleaned(&json!({}))).await.problem(422, "invalid_request");
     let mut subscription = registration(101);
     subscription["events"] = json!(["room.*"]);
     let webhooks = "/public/v1/webhooks";
@@ -36,7 +36,7 @@ async fn an_event_type_that_is_added_is_known_everywhere_at_once() {
     let listed = house.get(&house.owner, "/public/v1/event-types").await.json();
     assert!(listed["data"].as_array().unwrap().contains(&expected));
     assert_eq!(house.post(&house.owner, webhooks, &subscription).await.status, 201);
-    let receipt = house.post(&house.producer, EVENTS, &cleaned(json!({}))).await;
+    let receipt = house.post(&house.producer, EVENTS, &cleaned(&json!({}))).await;
     assert_eq!((receipt.status, &receipt.json()["deliveries"]), (202, &json!(1)));
 
     let bare = house.put(&house.admin, CLEANED, &json!({"schema": null})).await.json();
@@ -88,7 +88,7 @@ async fn events_are_held_against_the_schema_of_their_type() {
         "$defs": {"person": {"type": "object", "properties": {"name": {"type": "string", "pattern": "^[a-z]+$"}}}},
     });
     put(&house, &json!({"schema": schema})).await;
-    let report = async |data: Value| house.post(&house.producer, EVENTS, &cleaned(data)).await;
+    let report = async |data: Value| house.post(&house.producer, EVENTS, &cleaned(&data)).await;
     for fits in [json!({"room": 7}), json!({"room": 7.0, "by": {"name": "anna"}})] {
         assert_eq!(report(fits).await.status, 202);
     }
@@ -115,7 +115,7 @@ async fn a_batch_names_what_does_not_fit_event_by_event() {
     let house = House::new().await;
     put(&house, &json!({"schema": {"properties": {"rooms": {"items": {"type": "integer"}}}}})).await;
     let wrong: Vec<Value> = (0..50).map(|n| json!(format!("r{n}"))).collect();
-    let body = json!({"events": [cleaned(json!({"rooms": [1]})), cleaned(json!({"rooms": wrong}))]});
+    let body = json!({"events": [cleaned(&json!({"rooms": [1]})), cleaned(&json!({"rooms": wrong}))]});
     let results = house.post(&house.producer, "/internal/v1/events/batch", &body).await.json();
     assert_eq!(results["results"][0]["duplicate"], false);
     let error = &results["results"][1]["error"];

@@ -1,7 +1,7 @@
 //! `GET /admin/v1/deliveries?webhookId=&propertyId=&eventType=&status=&bookingId=&since=&until=&limit=&cursor=`:
 //! newest event first.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -71,13 +71,12 @@ async fn visible(
     if *administrator.scope() == Scope::EVERYTHING {
         return Ok(rows);
     }
-    let mut seen: HashMap<WebhookId, bool> = HashMap::new();
-    for row in &rows {
-        if !seen.contains_key(&row.webhook) {
-            let webhook = api.store().webhook(administrator.scope(), row.webhook).await?;
-            seen.insert(row.webhook, webhook.is_some());
+    let mut seen: BTreeSet<WebhookId> = rows.iter().map(|row| row.webhook).collect();
+    for id in seen.clone() {
+        if api.store().webhook(administrator.scope(), id).await?.is_none() {
+            seen.remove(&id);
         }
     }
-    rows.retain(|row| seen.get(&row.webhook) == Some(&true));
+    rows.retain(|row| seen.contains(&row.webhook));
     Ok(rows)
 }
