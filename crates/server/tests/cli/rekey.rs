@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use stayhook_core::{SigningSecret, verify};
-use stayhook_testkit::{Received, Receiver};
+use stayhook_testkit::{Postgres, Received, Receiver};
 
 use crate::support::{PATIENCE, Sandbox, Server, call};
 
@@ -173,4 +173,52 @@ async fn a_configured_key_is_swapped_and_the_old_one_removed() {
     let requests = receiver.wait_for(3, PATIENCE).await;
     assert!(requests.iter().all(|it| signed(it, "/hook", &secret)));
     server.stop().exits(0);
+}
+
+/// The order that the guide for operators gives, with two nodes that are never both away.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_share_a_database_change_their_key_one_by_one() {
+    let receiver = Receiver::start().await.unwrap();
+    let database = Postgres::create().unwrap();
+    let sandbox = Sandbox::new().env("STAYHOOK_DATABASE__URL", database.url());
+    let keys = |key: &str, older: &str| {
+        let older = if older.is_empty() { String::new() } else { format!("{older:?}") };
+        [format!("secrets.key={key}"), format!("secrets.older_keys=[{older}]")]
+    };
+    let with = |command: &[&str], keys: &[String; 2]| -> Vec<String> {
+        let keys = ["--set", &keys[0], "--set", &keys[1]];
+        command.iter().chain(&LOOPBACK).chain(&keys).map(|&word| word.to_owned()).collect()
+    };
+    let node = |keys: &[String; 2]| {
+        let args = with(&[], keys);
+        sandbox.serve(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let run = |command: &[&str], keys: &[String; 2]| {
+        let args = with(command, keys);
+        sandbox.run(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let [prepared, swapped] = [keys(FIRST, SECOND), keys(SECOND, FIRST)];
+    let (one, two) = (node(&prepared), node(&prepared));
+    let scopes = ["token", "create", "--name", "test", "--scopes", SCOPES];
+    let token = run(&scopes, &prepared).exits(0).stdout.trim_end().to_owned();
+    let old = one.register(&token, &receiver.url("/old"));
+
+    one.stop().exits(0);
+    let one = node(&swapped);
+    let new = one.register(&token, &receiver.url("/new"));
+    report(&two.address, &token, 1);
+    receiver.wait_for(2, PATIENCE).await;
+    two.stop().exits(0);
+    let two = node(&swapped);
+    assert_eq!(run(&["rekey"], &swapped).exits(0).stdout, "1 secret was sealed anew\n");
+    report(&two.address, &token, 2);
+    receiver.wait_for(4, PATIENCE).await;
+    one.stop().exits(0);
+    run(&["serve", "--listen", "127.0.0.1:0"], &keys(FIRST, "")).is_trouble(&["secrets.key", "another key"]);
+    let one = node(&keys(SECOND, ""));
+    report(&one.address, &token, 3);
+    let requests = receiver.wait_for(6, PATIENCE).await;
+    assert!(requests.iter().all(|it| signed(it, "/old", &old) && signed(it, "/new", &new)));
+    one.stop().exits(0);
+    two.stop().exits(0);
 }
