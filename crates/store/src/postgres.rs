@@ -5,6 +5,7 @@
 //! webhook holds the lock of its lane; accepting events and concluding accepted attempts
 //! needs no lock and no update.
 
+mod acceptance;
 mod access;
 mod audit;
 mod background;
@@ -30,6 +31,7 @@ mod line;
 mod log;
 mod migrate;
 mod open;
+mod pooled;
 mod registry;
 mod requeue;
 mod retention;

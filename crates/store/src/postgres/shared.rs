@@ -9,12 +9,12 @@ use stayhook_core::{Span, UnixMs};
 use super::access::Access;
 use super::clock::{self, Timing};
 use super::days::Days;
-use super::doubt::{self, Doubt};
+use super::doubt::Doubt;
 use super::failure::Failure;
 use super::line::{Line, PATIENCE, PROMPT, work};
 use super::tenure::{self, Tenure};
-use super::{claim, conclude, days, intake, open, sql, take_over};
-use crate::{Claim, Claimed, Conclude, Concluded, Intake, Receipt};
+use super::{claim, conclude, days, open, sql, take_over};
+use crate::{Claim, Claimed, Conclude, Concluded};
 
 /// Whoever is silent for so long is dead. Six heartbeats may be lost.
 const DEAD_AFTER: Span = Span::seconds(15);
@@ -46,16 +46,16 @@ pub(super) use transaction;
 pub(super) struct Shared {
     pub(super) timing: Timing,
     pub(super) access: Access,
-    pool: PgPool,
+    pub(super) pool: PgPool,
     pub(super) days: Days,
-    intake: Line,
+    pub(super) intake: Line,
     conclude: Line,
     claim: Line,
     pub(super) upkeep: Line,
     pub(super) pulse: Line,
     name: String,
     pub(super) tenure: Tenure,
-    doubt: Doubt,
+    pub(super) doubt: Doubt,
     /// This node has said goodbye.
     left: AtomicBool,
     /// What was accepted before this moment is being pruned.
@@ -98,7 +98,7 @@ impl Shared {
     }
 
     /// Makes this node one that is alive, under a new number.
-    async fn register(&self, conn: &mut PgConnection) -> Result<(), Failure> {
+    pub(super) async fn register(&self, conn: &mut PgConnection) -> Result<(), Failure> {
         if self.left.load(Ordering::Acquire) {
             return Err(Failure::Buried);
         }
@@ -130,79 +130,6 @@ impl Shared {
             Ok(())
         });
         held.done(result)
-    }
-
-    pub(super) async fn intake(&self, batch: &Intake) -> Result<Receipt, Failure> {
-        let days = || self.days.missing(batch.events.iter().map(|it| days::of(it.id.accepted_at())));
-        let mut left = REPEATS;
-        // A try may have been committed without our knowing.
-        let mut lost = false;
-        loop {
-            let mut held = self.intake.hold().await?;
-            let node = self.node();
-            let result = work!(held, PROMPT, None, |conn| async {
-                self.days.add(conn, &days()).await?;
-                intake::intake(conn, node, self.timing, batch).await
-            });
-            match result {
-                Err(Failure::Buried) if left > 0 => {
-                    let again = work!(held, PROMPT, None, |conn| self.register(conn));
-                    held.done(again)?;
-                }
-                Err(failure) if failure.lacks_partition() && left > 0 => {
-                    self.days.forget();
-                    held.keep();
-                }
-                Err(failure) if failure.is_collision() && left > 0 => held.keep(),
-                Err(failure) if failure.is_lost_connection() && left > 0 => {
-                    lost = true;
-                    self.doubt.rise();
-                }
-                Err(failure) if failure.is_repetition() && lost => {
-                    let receipt =
-                        work!(held, PROMPT, Some("BEGIN"), |conn| doubt::receipt(conn, node, batch));
-                    return held.done(self.accepted(node, receipt));
-                }
-                Err(failure) if failure.breaks_connection() => {
-                    self.doubt.rise();
-                    return Err(failure);
-                }
-                other => return held.done(self.accepted(node, other)),
-            }
-            left -= 1;
-        }
-    }
-
-    /// Notes what this node holds now; before anybody looks for what it does not know of.
-    fn accepted(&self, node: i64, result: Result<Receipt, Failure>) -> Result<Receipt, Failure> {
-        if let Ok(Receipt { handoff: Some(handoff), .. }) = &result {
-            self.tenure.took(node, *handoff);
-        }
-        result
-    }
-
-    /// Gives back what this node accepted without knowing, see [`doubt`].
-    pub(super) async fn resolve_doubts(&self, now: UnixMs) -> Result<u64, Failure> {
-        if !self.doubt.is_there() {
-            return Ok(0);
-        }
-        // Nothing is being accepted while this is held: what is unknown is not just on its way.
-        let mut held = self.intake.hold().await?;
-        let (node, known) = (self.node(), self.tenure.handoffs());
-        let result = work!(held, PATIENCE, Some("BEGIN"), |conn| async {
-            let given_back = take_over::give_back_unknown(conn, self.timing, now, node, &known).await?;
-            if given_back.is_some() {
-                sqlx::query(sql::RING_DUE).execute(conn).await?;
-            }
-            Ok(given_back)
-        });
-        match held.done(result)? {
-            Some(deliveries) => Ok(deliveries),
-            None => {
-                self.doubt.fade();
-                Ok(0)
-            }
-        }
     }
 
     /// Claims what is due for this node.
@@ -269,36 +196,5 @@ impl Shared {
             sqlx::query(sql::RING_DUE).execute(conn).await?;
         }
         Ok(step)
-    }
-}
-
-/// A connection of the pool, for one transaction.
-pub(super) struct Pooled {
-    conn: sqlx::pool::PoolConnection<sqlx::Postgres>,
-    pooler: bool,
-}
-
-impl Shared {
-    /// Waits for a connection of the pool.
-    pub(super) async fn pooled(&self) -> Result<Pooled, Failure> {
-        Ok(Pooled { conn: self.pool.acquire().await?, pooler: self.access.pooler })
-    }
-}
-
-impl Pooled {
-    pub(super) fn conn(&mut self) -> &mut PgConnection {
-        &mut self.conn
-    }
-
-    pub(super) fn pooler(&self) -> bool {
-        self.pooler
-    }
-
-    /// Gives the connection back, or closes it where the failure broke it.
-    pub(super) fn done<T>(self, result: Result<T, Failure>) -> Result<T, Failure> {
-        if result.as_ref().is_err_and(Failure::breaks_connection) {
-            drop(self.conn.detach());
-        }
-        result
     }
 }

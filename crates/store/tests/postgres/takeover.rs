@@ -12,15 +12,16 @@ const SILENCE: &str =
     "UPDATE stayhook.nodes SET seen_at = seen_at - 20000 WHERE id < (SELECT max(id) FROM stayhook.nodes)";
 
 /// As if all the others were dead, until that is noticed: a node that has just started waits
-/// for them to say otherwise.
+/// for them to say otherwise, and one that is not dead does so now and then.
 async fn bury_the_others(house: &mut House, alive: &PostgresStore) {
+    let newest = house.number("SELECT max(id) FROM stayhook.nodes").await;
     for _ in 0..200 {
         house.run(SILENCE).await;
         let now = house.now().await;
         alive.take_over(now).await.unwrap();
-        if house.number("SELECT count(*) FROM stayhook.nodes WHERE seen_at < stayhook.clock() - 15000").await
-            == 0
-        {
+        let others = sqlx::query_scalar("SELECT count(*) FROM stayhook.nodes WHERE id < $1").bind(newest);
+        let others: i64 = others.fetch_one(&mut house.sql).await.unwrap();
+        if others == 0 {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
