@@ -20,6 +20,7 @@ mod query;
 mod readers;
 mod records;
 mod requeue;
+mod reseal;
 mod rows;
 mod search;
 mod secrets;
@@ -50,7 +51,8 @@ pub(crate) use self::copy::SqliteSide;
 use self::audit::Tale;
 use self::open::Opened;
 use self::readers::Readers;
-use self::secrets::Resealing;
+use self::reseal::Resealing;
+
 use self::writer::Writer;
 use crate::columns::StoredWebhook;
 use crate::{

@@ -17,7 +17,7 @@ use crate::{StoreError, columns};
 /// How long a statement waits for another process, such as `token create` beside a server.
 const BUSY: Duration = Duration::from_secs(5);
 /// More statements than there are, so that each is prepared once.
-const STATEMENTS: usize = 192;
+pub(super) const STATEMENTS: usize = 192;
 /// Queries at once.
 const READERS: usize = 4;
 
