@@ -83,17 +83,20 @@ fn title(plan: Plan) -> String {
 async fn run(server: Server, receiver: &Receiver, plan: Plan, home: &Home) -> report::Run {
     let load = |events| Load { server: &server, callers: CALLERS, events, batch: plan.batch };
     deliver(receiver, load(WARM_UP)).await;
-    let (written, cpu, clock) = (Written::look(home).await, server.cpu(), Instant::now());
+    let (written, cpu, of_database) =
+        (Written::look(home, &server).await, server.cpu(), server.database_cpu());
+    let clock = Instant::now();
     deliver(receiver, load(EVENTS)).await;
     let took = clock.elapsed();
-    let cpu = server.cpu() - cpu;
-    let written = Written::look(home).await.since(&written);
+    let (cpu, of_database) = (server.cpu() - cpu, server.database_cpu() - of_database);
+    let written = Written::look(home, &server).await.since(&written);
     let latencies = callers::paced(&server, receiver, 100, PACED).await;
     server.stop().await;
     let each = |total: f64| total / EVENTS as f64;
     report::Run {
         rate: EVENTS as f64 / took.as_secs_f64(),
         cpu: each(cpu.as_secs_f64() * 1e6),
+        database_cpu: each(of_database.as_secs_f64() * 1e6),
         stored: each(written.stored as f64),
         logged: each(written.logged as f64),
         latencies,
@@ -106,15 +109,19 @@ async fn deliver(receiver: &Receiver, load: Load<'_>) {
     receiver.wait_until(began + events, Duration::from_secs(120)).await;
 }
 
-/// Bytes in the database, and bytes that went through its log.
+/// Bytes in the database, and bytes that were written for them: through PostgreSQL's log, and
+/// by SQLite to its log and its file.
 struct Written {
     stored: u64,
     logged: u64,
 }
 
 impl Written {
-    async fn look(home: &Home) -> Self {
-        if home.on_postgres { postgres::written(&home.database).await } else { sqlite::written(&home.file()) }
+    async fn look(home: &Home, server: &Server) -> Self {
+        if home.on_postgres {
+            return postgres::written(&home.database).await;
+        }
+        Self { stored: sqlite::stored(&home.file()), logged: server.written() }
     }
 
     fn since(self, before: &Self) -> Self {

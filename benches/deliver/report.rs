@@ -62,9 +62,11 @@ pub(crate) struct Run {
     pub(crate) rate: f64,
     /// Of server and database, in microseconds per delivery.
     pub(crate) cpu: f64,
+    /// The part of it that a PostgreSQL used.
+    pub(crate) database_cpu: f64,
     /// Bytes in the database per delivery.
     pub(crate) stored: f64,
-    /// Bytes through its log per delivery; 0 where that is not known.
+    /// Bytes that were written for it.
     pub(crate) logged: f64,
     /// From enqueue to arrival.
     pub(crate) latencies: Vec<Duration>,
@@ -103,12 +105,13 @@ pub(crate) fn compare(title: &str, pairs: &[Compared]) {
     };
     print("deliveries/s", &|run| run.rate, 0);
     print("CPU per delivery, µs", &|run| run.cpu, 1);
+    if pairs.iter().any(|it| it.empty.database_cpu > 0.0) {
+        print("  PostgreSQL's part, µs", &|run| run.database_cpu, 1);
+    }
     print("enqueue to arrival, p50, ms", &|run| run.latency(0.5), 2);
     print("enqueue to arrival, p99, ms", &|run| run.latency(0.99), 2);
     print("bytes stored per delivery", &|run| run.stored, 0);
-    if pairs.iter().any(|it| it.empty.logged > 0.0) {
-        print("bytes of WAL per delivery", &|run| run.logged, 0);
-    }
+    print("bytes written per delivery", &|run| run.logged, 0);
 }
 
 fn line(name: &str, figures: &[f64], digits: usize) {

@@ -117,9 +117,19 @@ impl Server {
     /// CPU time used so far, of the server's threads and of PostgreSQL's processes.
     pub(crate) fn cpu(&self) -> Duration {
         let own = ticks(&format!("/proc/{}/stat", self.child.id()), None).unwrap_or(0);
-        let database = if self.home.on_postgres { postgres_ticks(&self.home.database) } else { 0 };
-        // Ticks of proc(5) are 10 ms.
-        Duration::from_millis((own + database) * 10)
+        duration(own) + self.database_cpu()
+    }
+
+    /// The part of it that PostgreSQL used.
+    pub(crate) fn database_cpu(&self) -> Duration {
+        if self.home.on_postgres { duration(postgres_ticks(&self.home.database)) } else { Duration::ZERO }
+    }
+
+    /// Bytes that the server has had written to disk so far.
+    pub(crate) fn written(&self) -> u64 {
+        let io = std::fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap();
+        let line = io.lines().find_map(|it| it.strip_prefix("write_bytes: ")).unwrap();
+        line.parse().unwrap()
     }
 
     /// Stops everything that goes to one more property's only webhook, which this makes.
@@ -162,6 +172,11 @@ fn build() -> PathBuf {
         .unwrap();
     assert!(built.success());
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../release/stayhook")
+}
+
+/// Ticks of proc(5) are 10 ms.
+fn duration(ticks: u64) -> Duration {
+    Duration::from_millis(ticks * 10)
 }
 
 /// The processes of the throw-away PostgreSQL behind this URL, those that ended included.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
-use super::{DAY, DAYS, Plan, Written, now};
+use super::{DAY, DAYS, Plan, now};
 use crate::callers::event;
 
 /// Rows in one transaction.
@@ -71,10 +71,10 @@ fn id(at: u64, number: usize) -> [u8; 16] {
     id.to_be_bytes()
 }
 
-/// SQLite does not count what it logs.
-pub(super) fn written(file: &Path) -> Written {
+/// Bytes in the file that hold something.
+pub(super) fn stored(file: &Path) -> u64 {
     let conn = Connection::open(file).unwrap();
     let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
     let pages = pragma("page_count") - pragma("freelist_count");
-    Written { stored: (pages * pragma("page_size")).unsigned_abs(), logged: 0 }
+    (pages * pragma("page_size")).unsigned_abs()
 }

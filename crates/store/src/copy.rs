@@ -144,6 +144,7 @@ pub async fn copy(
     };
     job.rows(mark).await?;
     job.counters().await?;
+    job.check_alone().await?;
     let counted = job.counted().await?;
     if agree(&counted) {
         job.target.finish(&Fingerprint::of(&facts).0).await.map_err(CopyError::Target)?;
@@ -185,7 +186,7 @@ impl Job<'_> {
                 return Err(CopyError::NotEmpty { table: table.name });
             }
         }
-        let mark = Mark::beginning(fingerprint);
+        let mark = Mark::before(fingerprint, &TABLES[0]);
         self.target.write(None, Batch::default(), &mark).await.map_err(CopyError::Target)?;
         Ok(Some(mark))
     }
@@ -203,26 +204,43 @@ impl Job<'_> {
         Ok(())
     }
 
+    /// Whether nobody else could have written meanwhile.
+    async fn check_alone(&mut self) -> Result<(), CopyError> {
+        self.source.check_alone().await.map_err(CopyError::Source)?;
+        self.target.check_alone().await.map_err(CopyError::Target)?;
+        let facts = self.source.facts().await.map_err(CopyError::Source)?;
+        self.check_inbox(&facts)
+    }
+
     /// Copies what comes behind the mark.
     async fn rows(&mut self, mut mark: Mark) -> Result<(), CopyError> {
-        for table in self.tables().skip(mark.table) {
-            let rows = self.source.count(table).await.map_err(CopyError::Source)?;
-            let mut done = self.target.count(table).await.map_err(CopyError::Target)?;
-            (self.tell)(CopyProgress { table: table.name, done, rows });
-            tokio::task::yield_now().await;
-            loop {
-                let batch = self.source.read(table, &mark.after).await.map_err(CopyError::Source)?;
-                let Some(last) = batch.last_key(table) else { break };
-                mark.after = last;
-                done += batch.rows.len() as u64;
-                self.target.write(Some(table), batch, &mark).await.map_err(CopyError::Target)?;
-                (self.tell)(CopyProgress { table: table.name, done, rows });
-                // Two files never wait for anything; others may want to do something meanwhile.
-                tokio::task::yield_now().await;
+        let left = self.tables().skip_while(|it| it.name != mark.table);
+        let left: Vec<&Table> = left.collect();
+        if left.is_empty() {
+            return Err(CopyError::Target(Mark::corrupt()));
+        }
+        for table in left {
+            if table.name != mark.table {
+                mark = Mark::before(mark.source, table);
             }
-            mark = mark.next_table();
+            self.table(table, &mut mark).await?;
         }
         Ok(())
+    }
+
+    async fn table(&mut self, table: &'static Table, mark: &mut Mark) -> Result<(), CopyError> {
+        let rows = self.source.count(table).await.map_err(CopyError::Source)?;
+        let mut done = self.target.count(table).await.map_err(CopyError::Target)?;
+        loop {
+            (self.tell)(CopyProgress { table: table.name, done, rows });
+            // Two files never wait for anything; others may want to do something meanwhile.
+            tokio::task::yield_now().await;
+            let batch = self.source.read(table, &mark.after).await.map_err(CopyError::Source)?;
+            let Some(last) = batch.last_key(table) else { return Ok(()) };
+            mark.after = last;
+            done += batch.rows.len() as u64;
+            self.target.write(Some(table), batch, mark).await.map_err(CopyError::Target)?;
+        }
     }
 
     /// Numbers that were given once are never given again.

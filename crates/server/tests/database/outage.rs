@@ -150,15 +150,14 @@ async fn cut_connections_lose_nothing() {
 async fn a_server_that_takes_no_writes_is_left_for_one_that_does() {
     let house = House::open().await;
     let mut sql = house.sql().await;
-    let turn = async |sql: &mut PgConnection, read_only: &str| {
-        let statement = format!(
-            "ALTER ROLE stayhook SET default_transaction_read_only = {read_only};
-            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE application_name = 'stayhook' AND pid <> pg_backend_pid()"
-        );
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(sql).await.unwrap();
-    };
-    turn(&mut sql, "on").await;
+    sqlx::raw_sql("ALTER ROLE stayhook SET default_transaction_read_only = on")
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    // Only when that is committed: a session that is opened before does not know of it.
+    let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'stayhook' AND pid <> pg_backend_pid()";
+    sqlx::raw_sql(end_all).execute(&mut sql).await.unwrap();
     until("ingest is refused", async || house.node.enqueue(1_000_000).await.status == 503).await;
     house.node.get("/readyz").await.is_unavailable();
     // Sessions that were opened meanwhile stay as they are: they have to be given up.

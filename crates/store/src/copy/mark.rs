@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Cell, Facts};
+use super::{Cell, Facts, Table};
 use crate::StoreError;
 
 /// The name of that row.
@@ -30,19 +30,16 @@ impl Fingerprint {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Mark {
     pub(crate) source: Fingerprint,
-    /// Of [`super::TABLES`].
-    pub(crate) table: usize,
-    /// The key of the last row of that table that is there; empty where none is.
+    /// The table that is being copied, by its name; those before it are there.
+    pub(crate) table: String,
+    /// The key of the last of its rows that is there; empty where none is.
     pub(crate) after: Vec<Cell>,
 }
 
 impl Mark {
-    pub(super) fn beginning(source: Fingerprint) -> Self {
-        Self { source, table: 0, after: Vec::new() }
-    }
-
-    pub(super) fn next_table(self) -> Self {
-        Self { table: self.table + 1, after: Vec::new(), ..self }
+    /// Before the first row of a table.
+    pub(super) fn before(source: Fingerprint, table: &Table) -> Self {
+        Self { source, table: table.name.to_owned(), after: Vec::new() }
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
@@ -53,17 +50,17 @@ impl Mark {
     /// # Errors
     /// When somebody else wrote it.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
-        Self::read(bytes).ok_or_else(|| StoreError::Corrupt {
-            table: "meta",
-            column: "value",
-            row: MARK.to_owned(),
-        })
+        Self::read(bytes).ok_or_else(Self::corrupt)
+    }
+
+    pub(super) fn corrupt() -> StoreError {
+        StoreError::Corrupt { table: "meta", column: "value", row: MARK.to_owned() }
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(bytes).ok()?;
         let source = Fingerprint(value.get("source")?.as_str()?.to_owned());
-        let table = usize::try_from(value.get("table")?.as_u64()?).ok()?;
+        let table = value.get("table")?.as_str()?.to_owned();
         let after = value.get("after")?.as_array()?.iter().map(from_json).collect::<Option<_>>()?;
         Some(Self { source, table, after })
     }
@@ -104,7 +101,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn marks_read_back(after in proptest::collection::vec(cell(), 0..3), table in 0..20_usize) {
+        fn marks_read_back(after in proptest::collection::vec(cell(), 0..3), table: String) {
             let mark = Mark { source: Fingerprint("here".to_owned()), table, after };
             prop_assert_eq!(Mark::from_bytes(&mark.to_bytes()), Ok(mark));
         }

@@ -55,6 +55,11 @@ impl Side {
         })
     }
 
+    /// Whether nobody else could have served from it since it was opened.
+    pub(super) async fn check_alone(&mut self) -> Result<(), StoreError> {
+        either!(self, it => it.check_alone(), it.check_alone())
+    }
+
     pub(super) fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres(_))
     }

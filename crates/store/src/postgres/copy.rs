@@ -20,7 +20,7 @@ use crate::{Keyring, StoreError};
 pub(crate) struct PostgresSide {
     conn: PgConnection,
     /// Holds the lock that keeps nodes out, within a transaction.
-    _guard: PgConnection,
+    guard: PgConnection,
     /// The days that have partitions.
     days: HashSet<i32>,
 }
@@ -44,7 +44,13 @@ impl PostgresSide {
         let guard = guard(&access.options).await?;
         let mut conn = PgConnection::connect_with(&access.options).await?;
         let days = days::existing(&mut conn).await?.into_iter().collect();
-        Ok(Self { conn, _guard: guard, days })
+        Ok(Self { conn, guard, days })
+    }
+
+    /// Whether the lock that keeps nodes out was held all the time.
+    pub(crate) async fn check_alone(&mut self) -> Result<(), Failure> {
+        sqlx::query(words::ALIVE).execute(&mut self.guard).await?;
+        Ok(())
     }
 
     async fn meta(&mut self, name: &str) -> Result<Option<Vec<u8>>, Failure> {

@@ -33,6 +33,11 @@ impl SqliteSide {
         Ok(side)
     }
 
+    /// The lock lasts as long as the process.
+    pub(crate) fn check_alone(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         query::one(&self.conn, sql::META, [name], |row| Ok(row.get(0)?))
     }
@@ -106,8 +111,12 @@ impl SqliteSide {
     ) -> Result<(), StoreError> {
         query::run(&self.conn, sql::BEGIN, [])?;
         let result = job(&self.conn);
-        let end = if result.is_ok() { sql::COMMIT } else { sql::ROLLBACK };
-        query::run(&self.conn, end, [])?;
+        if result.is_ok() {
+            query::run(&self.conn, sql::COMMIT, [])?;
+        } else {
+            // What failed may have ended the transaction already.
+            let _ = query::run(&self.conn, sql::ROLLBACK, []);
+        }
         result.map(drop)
     }
 }
