@@ -75,7 +75,8 @@ pub struct ApiLimits {
     pub events_per_second: Option<u32>,
 }
 
-/// Which part of the API answers at an address (`server.admin_listen` splits it).
+/// Which part of the API answers at an address (`server.admin_listen` and `server.roles` split
+/// it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surface {
     /// Everything.
@@ -84,6 +85,11 @@ pub enum Surface {
     Public,
     /// What internal services and administrators need.
     Internal,
+    /// What whoever runs the process needs, and nothing that changes anything: `/metrics`,
+    /// `/healthz` and `/readyz`.
+    Service,
+    /// Whether the process is well: `/healthz` and `/readyz`.
+    Health,
 }
 
 /// What every endpoint gets.
@@ -137,8 +143,13 @@ fn routes(surface: Surface) -> Routes {
         routes = routes.merge(webhooks::routes()).merge(deliveries::routes()).merge(event_types::routes());
     }
     if matches!(surface, Surface::All | Surface::Internal) {
-        routes = routes.merge(events::routes()).merge(entitlements::routes());
-        routes = routes.merge(admin::routes()).merge(metrics::routes());
+        routes = routes.merge(events::routes()).merge(entitlements::routes()).merge(admin::routes());
     }
-    routes.merge(health::routes()).merge(openapi::routes())
+    if matches!(surface, Surface::All | Surface::Internal | Surface::Service) {
+        routes = routes.merge(metrics::routes());
+    }
+    if matches!(surface, Surface::All | Surface::Public | Surface::Internal) {
+        routes = routes.merge(openapi::routes());
+    }
+    routes.merge(health::routes())
 }

@@ -34,11 +34,22 @@ struct Started {
 pub(crate) async fn run(ticket: Ticket) {
     let Some(item) = &ticket.item else { return };
     let entry = ticket.shared.registry.get(item.webhook);
-    let (step, feedback) = match ticket.shared.standing(entry.as_deref(), item, ticket.started.wall) {
-        Standing::Send(entry) => make(&ticket, entry, item).await,
-        Standing::Not(step) => (step, Feedback::Neutral),
+    let (step, feedback) = if !is_held(&ticket.shared, item) {
+        (spilled(item, ticket.started.wall), Feedback::Neutral)
+    } else {
+        match ticket.shared.standing(entry.as_deref(), item, ticket.started.wall) {
+            Standing::Send(entry) => make(&ticket, entry, item).await,
+            Standing::Not(step) => (step, Feedback::Neutral),
+        }
     };
     ticket.conclude(step, feedback);
+}
+
+/// Whether the delivery is still this node's: the process may have been stopped, or cut off
+/// from the database, for so long that others have taken it over. What is given back then is
+/// written only if they have not.
+fn is_held(shared: &Shared, item: &Item) -> bool {
+    shared.store.holds(item.webhook, item.event, item.origin, item.progress.attempts)
 }
 
 /// What may be done with a delivery at this moment.

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check_url, demo, listen, migrate, profile, rekey, send, serve, token, verify};
+use crate::commands::{check_url, copy, demo, listen, migrate, profile, rekey, send, serve, token, verify};
 use crate::outcome::Outcome;
 use crate::telemetry::LogArgs;
 
@@ -24,6 +24,7 @@ pub(crate) enum Command {
     /// Show the main job end to end, without any set-up
     Demo(demo::Args),
     Migrate(migrate::Args),
+    Copy(copy::Args),
     Rekey(rekey::Args),
     /// Look after wire profiles
     #[command(subcommand)]
@@ -52,6 +53,7 @@ impl Command {
             Self::Serve(args) => serve::run(args).await,
             Self::Demo(args) => demo::run(args).await,
             Self::Migrate(args) => migrate::run(args).await,
+            Self::Copy(args) => copy::run(args).await,
             Self::Rekey(args) => rekey::run(args).await,
             Self::Profile(command) => profile::run(command),
             Self::Token(command) => token::run(command).await,

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod check_url;
+pub(crate) mod copy;
 pub(crate) mod demo;
 pub(crate) mod listen;
 pub(crate) mod migrate;

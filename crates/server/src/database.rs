@@ -88,7 +88,7 @@ pub(crate) fn key_file(database: &Path) -> PathBuf {
 }
 
 /// A missing directory is told before anything is made in it.
-fn check_directory(database: &Path) -> Result<(), Trouble> {
+pub(crate) fn check_directory(database: &Path) -> Result<(), Trouble> {
     let directory = match database.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),

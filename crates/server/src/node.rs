@@ -81,10 +81,10 @@ impl Node {
         let (address, admin_address) = (public.address, admin.as_ref().map(|bound| bound.address));
         let stop = watch::Sender::new(false);
         let mut servers = JoinSet::new();
-        let surface = if admin.is_some() { Surface::Public } else { Surface::All };
-        servers.spawn(public.serve(router(state.clone(), surface), stop.subscribe()));
+        let (at_public, at_admin) = surfaces(config);
+        servers.spawn(public.serve(router(state.clone(), at_public), stop.subscribe()));
         if let Some(admin) = admin {
-            servers.spawn(admin.serve(router(state, Surface::Internal), stop.subscribe()));
+            servers.spawn(admin.serve(router(state, at_admin), stop.subscribe()));
         }
         Ok(Self { engine, address, admin_address, stop, servers })
     }
@@ -186,6 +186,17 @@ fn engine_config(config: &Config) -> Result<EngineConfig, Trouble> {
             maintenance: config.server.roles.contains(&Role::Maintenance),
         },
     })
+}
+
+/// What is answered at `server.listen` and at `server.admin_listen`. A node without the role
+/// `api` answers those who watch it, and nobody else.
+fn surfaces(config: &Config) -> (Surface, Surface) {
+    match (config.server.roles.contains(&Role::Api), config.server.admin_listen) {
+        (true, None) => (Surface::All, Surface::Internal),
+        (true, Some(_)) => (Surface::Public, Surface::Internal),
+        (false, None) => (Surface::Service, Surface::Service),
+        (false, Some(_)) => (Surface::Health, Surface::Service),
+    }
 }
 
 /// Two caps, the longest that any profile has, and one attempt without a failure break a run of

@@ -9,6 +9,7 @@
 
 mod audit;
 mod columns;
+mod copy;
 mod delivery;
 mod derived;
 mod error;
@@ -34,6 +35,7 @@ use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixM
 use tokio::sync::mpsc;
 
 pub use audit::{Action, AuditFilter, AuditLine};
+pub use copy::{CopyError, CopyOptions, CopyProgress, Counted, Place, copy};
 pub use delivery::{
     AttemptLine, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter, DeliveryLine,
     DeliverySearch, Due, Fate, HandoffId, Origin, Recover, Reply, StatusChanged, Step, Sweep, Swept, Tried,
@@ -192,6 +194,14 @@ pub trait Store: Send + Sync + 'static {
     /// Takes due deliveries under a lease, fairly over webhooks. One whose lease ran out
     /// gets an `interrupted` attempt first, so that whoever held it finds the fence closed.
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError>;
+
+    /// Whether a delivery that this node took, and that had so many attempts then, is certainly
+    /// still its own. Where nodes share a database, one that was stopped for a while or does
+    /// not reach it cannot know: then nothing is sent, and what is concluded stands or falls
+    /// with its fence.
+    fn holds(&self, _webhook: WebhookId, _event: EventId, _origin: Origin, _attempts: u32) -> bool {
+        true
+    }
 
     /// Gives back what nodes held that died, such as this one before it was started again:
     /// deliveries of their handoffs and leases become due at once, with an `interrupted`

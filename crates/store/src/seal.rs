@@ -65,6 +65,9 @@ pub enum KeyError {
     /// The key file holds something else.
     #[error("the key file {} does not hold lines of 32 bytes in base64: restore it, the stored secrets need it", .0.display())]
     MalformedFile(PathBuf),
+    /// There is a key already, and it is not the one that is needed.
+    #[error("the key file {} holds another key: name another database, or move that file away", .0.display())]
+    OtherKey(PathBuf),
     /// The key file cannot be read or written.
     #[error("the key file {} cannot be used: {words}", path.display())]
     File {

@@ -5,6 +5,7 @@ mod change;
 mod claim;
 mod closing;
 mod conclude;
+mod copy;
 mod entitlements;
 mod event;
 mod event_types;
@@ -43,6 +44,8 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
 use tokio::sync::mpsc;
+
+pub(crate) use self::copy::SqliteSide;
 
 use self::audit::Tale;
 use self::open::Opened;

@@ -10,6 +10,7 @@
 mod auth;
 mod check_url;
 mod configuration;
+mod copy;
 mod demo;
 mod deploy;
 mod listen;

@@ -21,7 +21,7 @@ impl Keyring {
     /// When the file cannot be used, holds something else, or can be read by others.
     pub fn load_or_create(path: &Path, mut entropy: [u8; 32]) -> Result<Self, KeyError> {
         let result = match load(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => create(path, &entropy),
+            Err(error) if error.kind() == ErrorKind::NotFound => create(path, &line(&entropy)),
             other => other,
         };
         entropy.zeroize();
@@ -32,8 +32,22 @@ impl Keyring {
     ///
     /// # Errors
     /// As [`Keyring::load_or_create`].
-    pub(super) fn load(path: &Path) -> Result<Self, KeyError> {
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
         Self::of_file(path, load(path))
+    }
+
+    /// The keys in one file, which the other one holds as well from now on.
+    ///
+    /// # Errors
+    /// As [`Keyring::load`], and when the other file holds other keys.
+    pub fn hand_on(from: &Path, to: &Path) -> Result<Self, KeyError> {
+        Self::load(from)?;
+        let keys = text(from)?;
+        create(to, &keys).map_err(|error| unusable(to, &error))?;
+        if *text(to)? != *keys {
+            return Err(KeyError::OtherKey(to.to_owned()));
+        }
+        Self::load(to)
     }
 
     fn of_file(path: &Path, file: io::Result<KeyFile>) -> Result<Self, KeyError> {
@@ -53,11 +67,15 @@ pub(super) fn text(path: &Path) -> Result<Zeroizing<String>, KeyError> {
 }
 
 fn checked(path: &Path, file: io::Result<KeyFile>) -> Result<KeyFile, KeyError> {
-    let file = file.map_err(|error| KeyError::File { path: path.to_owned(), words: error.to_string() })?;
+    let file = file.map_err(|error| unusable(path, &error))?;
     match file.exposed {
         Some(mode) => Err(KeyError::Exposed { path: path.to_owned(), mode }),
         None => Ok(file),
     }
+}
+
+fn unusable(path: &Path, error: &io::Error) -> KeyError {
+    KeyError::File { path: path.to_owned(), words: error.to_string() }
 }
 
 struct KeyFile {
@@ -76,11 +94,11 @@ fn load(path: &Path) -> io::Result<KeyFile> {
 
 /// Written under another name first and then linked to its own, which fails if another
 /// process was faster: then that one's key counts.
-fn create(path: &Path, entropy: &[u8; 32]) -> io::Result<KeyFile> {
+fn create(path: &Path, keys: &str) -> io::Result<KeyFile> {
     let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{:016x}.new", u64::from_be_bytes(key_id(entropy))));
+    draft.push(format!(".{:016x}.new", u64::from_be_bytes(key_id(keys.as_bytes()))));
     let draft = Path::new(&draft);
-    let written = write_new(draft, entropy).and_then(|()| fs::hard_link(draft, path));
+    let written = write_new(draft, keys).and_then(|()| fs::hard_link(draft, path));
     match fs::remove_file(draft) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -108,13 +126,18 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-fn write_new(path: &Path, entropy: &[u8; 32]) -> io::Result<()> {
+fn write_new(path: &Path, keys: &str) -> io::Result<()> {
     let mut file = create_private(path)?;
+    file.write_all(keys.as_bytes())?;
+    file.sync_all()
+}
+
+/// A key as a line of the file.
+fn line(entropy: &[u8; 32]) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(45));
     STANDARD.encode_string(entropy, &mut text);
     text.push('\n');
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    text
 }
 
 #[cfg(unix)]
@@ -181,6 +204,23 @@ mod tests {
         let path = home.path().join("missing/key");
         let error = Keyring::load_or_create(&path, [7; 32]).err().unwrap();
         assert!(matches!(&error, KeyError::File { path: named, .. } if *named == path), "{error}");
+    }
+
+    #[test]
+    fn a_key_is_handed_on_and_never_replaces_another() {
+        let home = tempfile::tempdir().unwrap();
+        let [one, two, other] = ["one", "two", "other"].map(|it| home.path().join(it));
+        assert!(Keyring::load(&one).is_err_and(|it| it.to_string().contains("one")));
+        let made = Keyring::load_or_create(&one, [7; 32]).ok().unwrap();
+        let sealed = made.seal(WebhookId(1), Purpose::KeyCheck, b"text").unwrap();
+        for _ in 0..2 {
+            assert!(Keyring::hand_on(&one, &two).is_ok());
+            assert_eq!(mode(&two), 0o600);
+            let there = Keyring::load(&two).ok().unwrap();
+            assert!(there.open(WebhookId(1), Purpose::KeyCheck, &sealed).is_ok());
+        }
+        assert!(Keyring::load_or_create(&other, [8; 32]).is_ok());
+        assert_eq!(Keyring::hand_on(&one, &other).err(), Some(KeyError::OtherKey(other)));
     }
 
     #[test]

@@ -92,7 +92,7 @@ async fn a_database_of_the_first_version_is_brought_up_and_keeps_everything() {
     let home = tempfile::tempdir().unwrap();
     first_version(&options(&home));
     let unmigrated = SqliteStore::open(SqliteOptions { migrate: false, ..options(&home) });
-    assert_eq!(unmigrated.err(), Some(StoreError::OlderSchema { found: 1, needed: 2 }));
+    assert_eq!(unmigrated.err(), Some(StoreError::OlderSchema { found: 1, needed: 3 }));
     let store = SqliteStore::open(options(&home)).unwrap();
     let all = store.registry().await.unwrap();
     let [one] = &all[..] else { panic!("one webhook") };
