@@ -97,7 +97,10 @@ pub(crate) async fn a_failing_token_endpoint_is_a_failure_that_is_retried(on: Da
         ["POST /oauth/token", "PATCH /orderUpdate", "POST /oauth/token", "PATCH /orderUpdate"]
     );
     // A redirect is not followed.
-    receiver.reply(|_| Reply::status(302).header("Location", "/elsewhere"));
+    receiver.reply(|request| match request.path.as_str() {
+        "/oauth/token" => Reply::status(302).header("Location", "/elsewhere"),
+        _ => Reply::status(401),
+    });
     house.clock.advance(Span::minutes(2));
     let waiting = house.until_attempts(webhook, &event, 3).await;
     assert_eq!(waiting["attempts"][2]["error"], "token: the token endpoint answered 302");

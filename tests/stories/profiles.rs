@@ -83,8 +83,8 @@ pub(crate) async fn a_profile_that_is_missing_loses_nothing(on: Database) {
     house.until_attempts(webhook, &before, 1).await;
 
     let house = house.restart_with(configured(&[])).await;
-    let meanwhile = house.report("order.updated", None, r#"{ "n": 2 }"#).await;
     house.clock.advance(Span::minutes(1));
+    let meanwhile = house.report("order.updated", None, r#"{ "n": 2 }"#).await;
     for (event, attempts) in [(&before, 2), (&meanwhile, 1)] {
         let waiting = house.until_attempts(webhook, event, attempts).await;
         let error = waiting["attempts"][attempts as usize - 1]["error"].as_str().unwrap();

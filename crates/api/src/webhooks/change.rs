@@ -103,7 +103,7 @@ fn rewired(
         return None;
     };
     let url = change.url.as_ref().unwrap_or(&webhook.url);
-    if let Err(wrong) = wiring::judge_url(url, profile, webhook.property, rules) {
+    if let Err(wrong) = wiring::judge_url(url, profile, rules) {
         let by = if change.url.is_some() { "url" } else { "profile" };
         let words = if change.url.is_some() {
             wrong

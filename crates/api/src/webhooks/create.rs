@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use stayhook_core::{Credentials, JSON_DEPTH_LIMIT, Json, PropertyId, WebhookOptions};
+use stayhook_core::{Credentials, JSON_DEPTH_LIMIT, Json, WebhookOptions};
 use stayhook_engine::{ProfileSet, Registration};
 
 use super::view::WebhookView;
@@ -49,7 +49,7 @@ fn read(api: &Api, caller: &Caller, json: Json) -> Result<Registration, Problem>
     let events = events.and_then(|json| members::events(&mut fields, json, &api.state.engine.catalogue()));
     let description = fields.optional("description", members::description).flatten();
     let options = options(&mut fields, api.state.engine.profiles());
-    let credentials = wired(api, &mut fields, &options, url.as_deref().zip(property));
+    let credentials = wired(api, &mut fields, &options, url.as_deref());
     let wrong = fields.finish();
     let (Some(property), Some(url), Some(events), true) = (property, url, events, wrong.is_empty()) else {
         return Err(invalid(wrong));
@@ -62,17 +62,12 @@ fn read(api: &Api, caller: &Caller, json: Json) -> Result<Registration, Problem>
 }
 
 /// Judges the URL, and reads the credentials, by the webhook's profile.
-fn wired(
-    api: &Api,
-    fields: &mut Fields,
-    options: &WebhookOptions,
-    url: Option<(&str, PropertyId)>,
-) -> Option<Credentials> {
+fn wired(api: &Api, fields: &mut Fields, options: &WebhookOptions, url: Option<&str>) -> Option<Credentials> {
     let rules = &api.state.url_rules;
     let auth = fields.optional("auth", Ok);
     let profile = api.state.engine.profiles().of(options)?;
-    if let Some((url, property)) = url
-        && let Err(wrong) = wiring::judge_url(url, profile, property, rules)
+    if let Some(url) = url
+        && let Err(wrong) = wiring::judge_url(url, profile, rules)
     {
         fields.refuse("url", wrong);
     }

@@ -9,8 +9,8 @@ use stayhook_core::{
     ClientId, EventId, EventType, PropertyId, SigningSecret, Subscription, UnixMs, WebhookId, WebhookOptions,
     verify,
 };
-use stayhook_store::{Body, 
-    IdempotencyClaim, Intake, Keyring, NewRow, NewWebhook, SqliteOptions, SqliteStore, Store, Target,
+use stayhook_store::{
+    Body, IdempotencyClaim, Intake, Keyring, NewRow, NewWebhook, SqliteOptions, SqliteStore, Store, Target,
     TargetFate,
 };
 use stayhook_testkit::{Postgres, Receiver, Reply};
