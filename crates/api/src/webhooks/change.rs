@@ -2,13 +2,11 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use stayhook_core::{
-    Credentials, Held, JSON_DEPTH_LIMIT, Json, StatusChange, WebhookChange, WebhookId, WebhookOptions,
-};
+use stayhook_core::{Held, JSON_DEPTH_LIMIT, Json, StatusChange, WebhookChange, WebhookId};
 use stayhook_store::{Patch, Registered};
 
 use super::view::WebhookView;
-use super::{auth, members, schema, wiring};
+use super::{members, schema, wiring};
 use crate::auth::{Caller, ScopeName};
 use crate::error::{Code, Problem, Subject};
 use crate::fields::{Fields, Wrong, boolean, text};
@@ -69,7 +67,7 @@ async fn read(api: &Api, caller: &Caller, id: WebhookId, json: Json) -> Result<P
     let wired = change.url.is_some() || change.profile.is_some() || auth.is_some();
     let credentials = if wired {
         let stored = stored(api, caller, id).await?;
-        rewired(api, &mut fields, &stored, &change, auth)
+        wiring::changed(api, &mut fields, &stored, &change, auth)
     } else {
         None
     };
@@ -83,50 +81,6 @@ async fn stored(api: &Api, caller: &Caller, id: WebhookId) -> Result<Registered,
     let found = api.store().registered(&[id]).await?.pop();
     let found = found.filter(|it| caller.scope().sees(&it.webhook.client, it.webhook.property));
     found.ok_or_else(|| Problem::no_such("webhook"))
-}
-
-/// Judges URL, profile and credentials together, each as it is after the change; returns the
-/// credentials that are new.
-fn rewired(
-    api: &Api,
-    fields: &mut Fields,
-    stored: &Registered,
-    change: &WebhookChange,
-    auth: Option<Json>,
-) -> Option<Option<Credentials>> {
-    let rules = &api.state.url_rules;
-    let webhook = &stored.webhook;
-    let named = change.profile.as_ref().unwrap_or(&webhook.options.profile).clone();
-    let options = WebhookOptions { profile: named, ..WebhookOptions::default() };
-    let Some(profile) = api.state.engine.profiles().of(&options) else {
-        fields.refuse("profile", "is missing: the webhook's own is none of this deployment any more");
-        return None;
-    };
-    let url = change.url.as_ref().unwrap_or(&webhook.url);
-    if let Err(wrong) = wiring::judge_url(url, profile, rules) {
-        let by = if change.url.is_some() { "url" } else { "profile" };
-        let words = if change.url.is_some() {
-            wrong
-        } else {
-            format!("does not fit to the webhook's URL, which {wrong}").into()
-        };
-        fields.refuse(by, words);
-    }
-    let credentials = match auth {
-        None => None,
-        Some(Json::Null) => Some(None),
-        Some(json) => Some(auth::read(fields, json, profile, rules)),
-    };
-    match credentials.is_none().then_some(stored.credentials.as_ref()) {
-        Some(Some(kept)) if !wiring::allows(profile, kept) => fields.refuse(
-            "profile",
-            "takes no credentials such as the webhook has: replace or remove them with `auth`",
-        ),
-        Some(None) => wiring::require_credentials(fields, profile),
-        _ if matches!(credentials, Some(None)) => wiring::require_credentials(fields, profile),
-        _ => {}
-    }
-    credentials
 }
 
 enum Asked {

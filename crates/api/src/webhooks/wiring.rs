@@ -1,9 +1,15 @@
 //! What a webhook's profile allows of its URL and its credentials: the members that are judged
 //! together.
 
-use stayhook_core::{Credentials, MAX_SAFE_INTEGER, MAX_URL_CHARS, PropertyId, UrlRules, WebhookUrl};
+use stayhook_core::{
+    Credentials, Json, MAX_SAFE_INTEGER, MAX_URL_CHARS, PropertyId, UrlRules, WebhookChange, WebhookOptions,
+    WebhookUrl,
+};
 use stayhook_profile::Profile;
+use stayhook_store::Registered;
 
+use super::auth;
+use crate::Api;
 use crate::fields::{Fields, Wrong};
 
 /// Judges a URL: its placeholders by the profile, and what they stand for by the rules for URLs.
@@ -17,6 +23,57 @@ pub(super) fn judge_url(text: &str, profile: &Profile, rules: &UrlRules) -> Resu
     let expanded = template.expand(profile.test_type(), property);
     WebhookUrl::parse(&expanded, rules).map_err(|error| format!("is refused: {error}"))?;
     Ok(())
+}
+
+/// Judges URL, profile and credentials together, each as it is after a change of the webhook;
+/// returns the credentials that the change brings, or takes away.
+pub(super) fn changed(
+    api: &Api,
+    fields: &mut Fields,
+    stored: &Registered,
+    change: &WebhookChange,
+    auth: Option<Json>,
+) -> Option<Option<Credentials>> {
+    let rules = &api.state.url_rules;
+    let webhook = &stored.webhook;
+    let named = change.profile.as_ref().unwrap_or(&webhook.options.profile);
+    let options = WebhookOptions { profile: named.clone(), ..WebhookOptions::default() };
+    let Some(profile) = api.state.engine.profiles().of(&options) else {
+        fields.refuse("profile", "is needed: the webhook's own is none of this deployment any more");
+        return None;
+    };
+    let url = change.url.as_ref().unwrap_or(&webhook.url);
+    if let Err(wrong) = judge_url(url, profile, rules) {
+        match &change.url {
+            Some(_) => fields.refuse("url", wrong),
+            None => fields.refuse("profile", format!("does not fit to the webhook's URL, which {wrong}")),
+        }
+    }
+    match auth {
+        Some(Json::Null) => {
+            require_credentials(fields, profile);
+            Some(None)
+        }
+        Some(json) => Some(auth::read(fields, json, profile, rules)),
+        None => {
+            if change.profile.is_some() {
+                judge_kept(fields, stored.credentials.as_ref(), profile);
+            }
+            None
+        }
+    }
+}
+
+/// Whether the credentials that a webhook keeps fit to its new profile.
+fn judge_kept(fields: &mut Fields, kept: Option<&Credentials>, profile: &Profile) {
+    match kept {
+        None => require_credentials(fields, profile),
+        Some(kept) if !allows(profile, kept) => fields.refuse(
+            "profile",
+            "takes no credentials such as the webhook has: replace or remove them with `auth`",
+        ),
+        Some(_) => {}
+    }
 }
 
 /// Whether a webhook of this profile may bring these credentials.
