@@ -1,9 +1,11 @@
 //! How the engine behaves.
 
-use stayhook_core::{AllowList, Catalogue, Policy, Span, UrlRules};
+use stayhook_core::{Catalogue, Policy, Span, UrlRules};
+
+use crate::profiles::ProfileSet;
 
 /// How the engine behaves.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EngineConfig {
     /// Retries and the 72-hour rule: `retry.*`, `disable.after`.
     pub policy: Policy,
@@ -19,8 +21,8 @@ pub struct EngineConfig {
     pub url_rules: UrlRules,
     /// `limits.webhooks_per_property`
     pub webhooks_per_property: u32,
-    /// What of a booking leaves the house.
-    pub allow_list: AllowList,
+    /// What requests look like and what answers mean: `profiles.*`.
+    pub profiles: ProfileSet,
     /// `limits.event_bytes`: told to programs that enqueue by SQL.
     pub event_bytes: usize,
     /// `entitlements.default`: whether properties may be served about which nothing was set.

@@ -275,7 +275,11 @@ impl Shared {
         take_over(&*store, clock.now()).await?;
         // Asked before loading: what changes in between is looked at once more.
         let generation = store.registry_changes(0).await?.generation;
-        let rules = Rules { urls: config.url_rules.clone(), entitled: config.entitled_by_default };
+        let rules = Rules {
+            urls: config.url_rules.clone(),
+            profiles: config.profiles.clone(),
+            entitled: config.entitled_by_default,
+        };
         let registry = Registry::new(rules, store.registry().await?, generation);
         let given = config.catalogue.iter().map(|kind| kind.name.clone()).collect();
         store.announce(given, config.event_bytes).await?;
@@ -323,7 +327,7 @@ impl Shared {
         let webhooks = self.registry.of(event.property);
         let has_room = |webhook| self.config.roles.worker && self.dispatch.has_room(webhook);
         let entitled = self.registry.entitled(event.property);
-        fan_out(event, id, &webhooks, entitled, &self.config.allow_list, has_room)
+        fan_out(event, id, &webhooks, entitled, has_room)
     }
 
     /// Looks again at deliveries in memory after their webhook changed: what may not be sent

@@ -23,6 +23,7 @@ pub mod entitlement;
 pub mod event_types;
 pub mod intake;
 pub mod log;
+pub mod profiles;
 pub mod recover;
 pub mod requeue;
 pub mod reseal;
@@ -148,6 +149,14 @@ macro_rules! stamp_store_conformance {
             conclude::a_failure_while_paused_is_held
             conclude::what_was_in_flight_when_its_webhook_was_deleted_counts
             conclude::a_batch_is_written_in_order
+
+            profiles::bodies_keep_their_profiles
+            profiles::the_newest_within_a_window_takes_the_place_of_the_others
+            profiles::what_comes_after_a_window_begins_another
+            profiles::only_events_of_one_type_booking_and_webhook_are_gathered
+            profiles::a_batch_is_gathered_within_itself
+            profiles::a_receiver_that_wants_nothing_more_disables_its_webhook
+            profiles::a_profile_may_have_a_schedule_of_its_own
 
             claim::a_lease_keeps_others_away
             claim::a_lease_that_ran_out_closes_the_fence

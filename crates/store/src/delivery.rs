@@ -1,10 +1,14 @@
 //! Deliveries as they are claimed, concluded, swept and read.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use stayhook_core::{
-    BookingId, DisableRule, End, EventId, EventType, Fault, Next, Outcome, Policy, Progress, PropertyId,
-    Reason, Roll, Span, State, Status, UnixMs, WebhookId,
+    Backoff, BookingId, DisableRule, End, EventId, EventType, Fault, Next, Outcome, Policy, Progress,
+    PropertyId, Reason, Roll, Span, State, Status, UnixMs, WebhookId,
 };
+
+use crate::Body;
 
 /// A group commit's deliveries that are in memory of the node that accepted them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +78,8 @@ pub struct Tried {
     pub outcome: Outcome,
     /// The throw of the dice for the delay.
     pub roll: Roll,
+    /// The delays of the webhook's profile, where they are not the deployment's.
+    pub backoff: Option<Backoff>,
     /// Which of the webhook's URLs was called.
     pub url_number: u32,
     /// What came back.
@@ -81,10 +87,16 @@ pub struct Tried {
 }
 
 impl Tried {
+    /// The rules to decide by what follows.
+    pub(crate) fn policy(&self, deployment: &Policy) -> Policy {
+        Policy { backoff: self.backoff.unwrap_or(deployment.backoff), ..*deployment }
+    }
+
     /// What the attempt showed about a webhook whose URL now has this number.
     pub(crate) fn outcome_at(&self, url_number: Option<u32>) -> Outcome {
         let moved = url_number.is_some_and(|it| it != self.url_number);
-        if moved && matches!(self.outcome, Outcome::Failed { .. }) { Outcome::Moved } else { self.outcome }
+        let blamed = matches!(self.outcome, Outcome::Failed { .. } | Outcome::Gone);
+        if moved && blamed { Outcome::Moved } else { self.outcome }
     }
 }
 
@@ -169,7 +181,7 @@ pub struct Due {
     /// How far it has come: the fence.
     pub progress: Progress,
     /// The exact bytes to send.
-    pub body: Bytes,
+    pub body: Body,
 }
 
 /// What the clock demands.
@@ -271,6 +283,8 @@ pub struct DeliveryLine {
     pub next_attempt_at: Option<UnixMs>,
     /// When it ended, where it has.
     pub completed_at: Option<UnixMs>,
+    /// The profile of what is sent, where one delivery is read; a list leaves it out.
+    pub profile: Option<Arc<str>>,
 }
 
 /// An attempt as the log shows it.

@@ -79,6 +79,7 @@ pub(crate) fn line(
         attempts: facts.attempts,
         next_attempt_at: facts.waiting.as_ref().filter(|_| waits).map(|it| it.due),
         completed_at,
+        profile: None,
     }
 }
 

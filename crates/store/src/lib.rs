@@ -42,7 +42,7 @@ pub use delivery::{
 };
 pub use error::{ChangeError, CreateError, RequeueError, StoreError};
 pub use event::{
-    Accepted, EventLine, IdempotencyClaim, Intake, NewRow, Receipt, Target, TargetFate, TargetLine,
+    Accepted, Body, EventLine, IdempotencyClaim, Intake, NewRow, Receipt, Target, TargetFate, TargetLine,
 };
 pub use inbox::Collected;
 pub use order::{Author, Order};

@@ -41,7 +41,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use rusqlite::Connection;
 use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
 use tokio::sync::mpsc;
@@ -258,7 +257,7 @@ impl Store for SqliteStore {
     }
 
     async fn intake(&self, intake: Intake) -> Result<Receipt, StoreError> {
-        let bodies = intake.events.iter().flat_map(|it| &it.bodies).map(Bytes::len);
+        let bodies = intake.events.iter().flat_map(|it| &it.bodies).map(|body| body.bytes.len());
         let bytes = intake.events.len() * ROW + bodies.sum::<usize>();
         self.writer.write(bytes, move |conn| intake::intake(conn, &intake)).await
     }

@@ -92,6 +92,7 @@ pub(crate) const TABLES: &[Table] = &[
                 text("idempotency_key"),
                 bytes("targets"),
                 bytes("body"),
+                text("profiles"),
             ],
         )
     },
@@ -209,6 +210,7 @@ pub(crate) const TABLES: &[Table] = &[
             int("steps"),
             text("booking"),
             column("leased", Kind::Lease),
+            text("gathered"),
         ],
     ),
     Table {

@@ -14,10 +14,10 @@ use super::lanes::Lanes;
 use super::rows::{self, limit};
 use super::sql;
 use super::writes::Writes;
-use crate::columns::Name;
+use crate::columns::{Name, parse_profile};
 use crate::records::Record;
 use crate::targets::Targets;
-use crate::{Claim, Claimed, Due};
+use crate::{Body, Claim, Claimed, Due};
 
 /// Claims what is due. A webhook that has more than its share due goes to the end of the
 /// queue.
@@ -130,12 +130,15 @@ struct Content {
     targets: Targets,
     /// By number.
     bodies: HashMap<u8, Bytes>,
+    /// Of the bodies.
+    profiles: Option<String>,
 }
 
 impl Content {
-    fn body_of(&self, webhook: WebhookId) -> Option<Bytes> {
+    fn body_of(&self, webhook: WebhookId) -> Option<Body> {
         let target = self.targets.0.iter().find(|it| it.webhook == webhook)?;
-        self.bodies.get(&target.body).cloned()
+        let profile = parse_profile(self.profiles.as_deref(), target.body)?;
+        Some(Body { profile, bytes: self.bodies.get(&target.body)?.clone() })
     }
 }
 
@@ -150,7 +153,7 @@ async fn contents(conn: &mut PgConnection, events: &[Uuid]) -> Result<HashMap<Ev
             several.push(event.as_uuid());
         }
         let bodies = HashMap::from([(0, rows::bytes(&row, 3)?)]);
-        contents.insert(event, Content { kind, targets, bodies });
+        contents.insert(event, Content { kind, targets, bodies, profiles: row.try_get(4)? });
     }
     if !several.is_empty() {
         for row in sqlx::query(sql::BODIES).bind(several).fetch_all(conn).await? {

@@ -179,7 +179,7 @@ statements! {
     LAST_SUCCESS = "SELECT max(at + duration_ms) FROM stayhook.attempts
         WHERE webhook_id = $1 AND final = 'delivered' AND at + duration_ms >= $2";
     FAILURES_AFTER = "SELECT min(at + duration_ms), max(at + duration_ms) FROM stayhook.attempts
-        WHERE webhook_id = $1 AND fault IS NOT NULL AND fault <> 'interrupted' AND at + duration_ms > $2";
+        WHERE webhook_id = $1 AND fault IS NOT NULL AND fault NOT IN ('interrupted', 'postponed') AND at + duration_ms > $2";
 
     // What is written about deliveries.
     /// Attempts, what ends in `pending`, and what waits there from now on.
@@ -309,9 +309,9 @@ statements! {
             SELECT me.id AS node, coalesce($3::bigint, stayhook.clock() - $4::bigint) AS shift FROM me, known
         ), accepted AS (
             INSERT INTO stayhook.events (id, kind, property_id, booking, created_at, client, origin,
-                idempotency_key, targets, body)
+                idempotency_key, targets, body, profiles)
             SELECT i.* FROM may, unnest($5::uuid[], $6::text[], $7::bigint[], $8::text[], $9::bigint[],
-                $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[]) i
+                $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[], $28::text[]) i
         ), more AS (
             INSERT INTO stayhook.bodies (event_id, number, body)
             SELECT i.* FROM may, unnest($15::uuid[], $16::integer[], $17::bytea[]) i
@@ -320,11 +320,11 @@ statements! {
             SELECT node, $18::uuid[], $19::bigint[] FROM may WHERE cardinality($18::uuid[]) > 0 RETURNING id
         ), wanted AS MATERIALIZED (
             SELECT i.*, may.shift, w.status FROM may, unnest($20::bigint[], $21::uuid[], $22::bigint[],
-                $23::text[]) i(webhook_id, event_id, due_at, booking)
+                $23::text[], $29::text[]) i(webhook_id, event_id, due_at, booking, gathered)
                 LEFT JOIN stayhook.webhooks w ON w.id = i.webhook_id
         ), waiting AS (
-            INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking)
-            SELECT webhook_id, event_id, due_at + shift, 0, 0, booking FROM wanted
+            INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking, gathered)
+            SELECT webhook_id, event_id, due_at + shift, 0, 0, booking, gathered FROM wanted
             WHERE status IN ('active', 'paused')
             RETURNING webhook_id, due_at
         ), awake AS (
@@ -342,6 +342,30 @@ statements! {
             FROM wanted WHERE status IS NULL OR status = 'disabled'
         )
         SELECT EXISTS (SELECT FROM me), EXISTS (SELECT FROM known), (SELECT id FROM handed)"
+    );
+
+    /// Of deliveries that wait for newer ones to take their place, the newest stays and is due when
+    /// the first would have been; the others are cancelled. Their lanes are locked.
+    SUPERSEDE = concat!(
+        "WITH waiting AS MATERIALIZED (
+            SELECT p.webhook_id, p.event_id, p.due_at,
+                row_number() OVER (PARTITION BY p.webhook_id, p.gathered ORDER BY p.event_id DESC) AS place,
+                min(p.due_at) OVER (PARTITION BY p.webhook_id, p.gathered) AS first_due
+            FROM stayhook.pending p
+            WHERE (p.webhook_id, p.gathered) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))
+                AND p.leased_by IS NULL AND p.attempts = 0
+                AND p.due_at > $3 + coalesce($4::bigint, stayhook.clock() - $3)
+        ), superseded AS (
+            DELETE FROM stayhook.pending p USING waiting w
+            WHERE w.place > 1 AND p.webhook_id = w.webhook_id AND p.event_id = w.event_id
+            RETURNING p.webhook_id, p.event_id
+        ), ended AS (", insert_attempts!(), "
+            SELECT webhook_id, event_id, 1, $3, 0, NULL, NULL, NULL, NULL, NULL, NULL, 'cancelled', 'superseded'
+            FROM superseded ON CONFLICT (webhook_id, event_id, n) DO NOTHING
+        )
+        UPDATE stayhook.pending p SET due_at = w.first_due FROM waiting w
+        WHERE w.place = 1 AND w.due_at > w.first_due
+            AND p.webhook_id = w.webhook_id AND p.event_id = w.event_id"
     );
 
     // The inbox. `data` is sent as text, so that nothing but the database reads it.
@@ -379,7 +403,7 @@ statements! {
     NEXT_LANE = "SELECT due_at FROM stayhook.lanes
         WHERE NOT held AND closing IS NULL AND due_at IS NOT NULL AND webhook_id <> ALL($1)
         ORDER BY due_at LIMIT 1";
-    TO_SEND = "SELECT id, kind, targets, body FROM stayhook.events WHERE id = ANY($1)";
+    TO_SEND = "SELECT id, kind, targets, body, profiles FROM stayhook.events WHERE id = ANY($1)";
     BODIES = "SELECT event_id, number, body FROM stayhook.bodies WHERE event_id = ANY($1)";
 
     // Taking over what dead nodes held; $1: every node counts as dead.
@@ -477,5 +501,6 @@ statements! {
         FROM stayhook.attempts a
             JOIN stayhook.webhook_urls u ON u.webhook_id = a.webhook_id AND u.number = a.url_number
         WHERE a.webhook_id = $1 AND a.event_id = $2 ORDER BY a.n";
-    EVENT = "SELECT kind, booking, property_id, created_at, client, targets FROM stayhook.events WHERE id = $1";
+    EVENT = "SELECT kind, booking, property_id, created_at, client, targets, profiles
+        FROM stayhook.events WHERE id = $1";
 }

@@ -3,16 +3,15 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
 use rusqlite::{Connection, params};
 use stayhook_core::{BookingId, EventId, EventType, Progress, UnixMs, WebhookId};
 
 use super::lanes::Lanes;
 use super::{query, rows, sql};
-use crate::columns::Name;
+use crate::columns::{Name, parse_profile};
 use crate::records::Record;
 use crate::targets::Targets;
-use crate::{Claim, Claimed, Due, StoreError};
+use crate::{Body, Claim, Claimed, Due, StoreError};
 
 /// Claims what is due. A webhook that has more than its share due goes to the end of the
 /// queue.
@@ -115,25 +114,27 @@ fn lease(
     Ok(Some(Due { webhook, event, kind, booking, progress, body }))
 }
 
-/// The type of an event and the bytes that this webhook gets.
+/// The type of an event and what this webhook gets of it.
 fn to_send(
     conn: &Connection,
     event: EventId,
     webhook: WebhookId,
-) -> Result<Option<(EventType, Bytes)>, StoreError> {
+) -> Result<Option<(EventType, Body)>, StoreError> {
     let name = Name("events", event);
     let found = query::one(conn, sql::TO_SEND, [event.to_bytes()], |row| {
         let targets: Targets = row.get(1)?;
         let target = name.valid("targets", targets.0.into_iter().find(|it| it.webhook == webhook))?;
-        Ok((rows::kind(row, 0, &name)?, target.body, rows::bytes(row, 2)?))
+        let profiles: Option<String> = row.get(3)?;
+        let profile = name.valid("profiles", parse_profile(profiles.as_deref(), target.body))?;
+        Ok((rows::kind(row, 0, &name)?, target.body, Body { profile, bytes: rows::bytes(row, 2)? }))
     })?;
     match found {
         None => Ok(None),
         Some((kind, 0, body)) => Ok(Some((kind, body))),
-        Some((kind, number, _)) => {
-            let body =
+        Some((kind, number, Body { profile, .. })) => {
+            let bytes =
                 query::one(conn, sql::BODY, params![event.to_bytes(), number], |row| rows::bytes(row, 0))?;
-            Ok(Some((kind, name.valid("body", body)?)))
+            Ok(Some((kind, Body { profile, bytes: name.valid("body", bytes)? })))
         }
     }
 }

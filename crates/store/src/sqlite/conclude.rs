@@ -58,7 +58,7 @@ fn settle_tried(
     let outcome = tried.outcome_at(standing.map(|it| it.url_number));
     let attempt = Attempt { outcome, finished_at: tried.started_at.after(tried.duration) };
     let status = standing.map(|it| &it.status);
-    let verdict = decide(it.progress, status, attempt, &batch.policy, tried.roll);
+    let verdict = decide(it.progress, status, attempt, &tried.policy(&batch.policy), tried.roll);
     let record = Record::tried(it.webhook, it.event, it.progress, tried, verdict.next);
     if !write(conn, lanes, it, &record, verdict.next)? {
         return Ok(Fate::Stale);

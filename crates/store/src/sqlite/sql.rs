@@ -144,6 +144,10 @@ statements! {
     WAIT = "INSERT INTO pending (webhook_id, event_id, due_at, attempts, steps, booking, leased)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)
         ON CONFLICT (webhook_id, event_id) DO NOTHING";
+    GATHER = "UPDATE pending SET gathered = ?3 WHERE webhook_id = ?1 AND event_id = ?2";
+    /// What a newer event takes the place of.
+    GATHERED = "SELECT event_id, due_at FROM pending
+        WHERE webhook_id = ?1 AND gathered = ?2 AND leased = 0 AND attempts = 0 AND due_at > ?3";
     /// The fence of a claimed delivery: still leased, and no further than when it was claimed.
     END_CLAIMED = "DELETE FROM pending
         WHERE webhook_id = ?1 AND event_id = ?2 AND attempts = ?3 AND leased = 1";
@@ -165,8 +169,8 @@ statements! {
 
     // Intake.
     INSERT_EVENT = "INSERT INTO events (id, kind, property_id, booking, created_at, client, origin,
-            idempotency_key, targets, body)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+            idempotency_key, targets, body, profiles)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     INSERT_BODY = "INSERT INTO bodies (event_id, number, body) VALUES (?1, ?2, ?3)";
     CLAIM_KEY = "INSERT INTO idempotency (client, key, event_id, content) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (client, key) DO NOTHING";
@@ -181,7 +185,7 @@ statements! {
     DUE_ROWS = "SELECT event_id, attempts, steps, booking, leased FROM pending
         WHERE webhook_id = ?1 AND due_at <= ?2 ORDER BY due_at, event_id LIMIT ?3";
     LEASE = "UPDATE pending SET due_at = ?3, attempts = ?4, leased = 1 WHERE webhook_id = ?1 AND event_id = ?2";
-    TO_SEND = "SELECT kind, targets, body FROM events WHERE id = ?1";
+    TO_SEND = "SELECT kind, targets, body, profiles FROM events WHERE id = ?1";
     BODY = "SELECT body FROM bodies WHERE event_id = ?1 AND number = ?2";
 
     // Taking over.
@@ -239,7 +243,8 @@ statements! {
     ATTEMPT_LINES = "SELECT a.at, a.duration_ms, u.url, a.status, a.fault, a.fault_words, a.body, a.next_at
         FROM attempts a JOIN webhook_urls u ON u.webhook_id = a.webhook_id AND u.number = a.url_number
         WHERE a.webhook_id = ?1 AND a.event_id = ?2 ORDER BY a.n";
-    EVENT = "SELECT kind, booking, property_id, created_at, client, targets FROM events WHERE id = ?1";
+    EVENT = "SELECT kind, booking, property_id, created_at, client, targets, profiles
+        FROM events WHERE id = ?1";
 
     EVENTS_BACK = "SELECT id, targets FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id DESC";
 
