@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stayhook_core::{End, Fault, FaultClass, Outcome, Reason, Span, Status, UnixMs};
+use stayhook_core::{End, Fault, FaultClass, Ordering, Outcome, Reason, Span, Status, UnixMs};
 use stayhook_courier::{Answer, Outbound};
-use stayhook_store::{Conclusion, Reply, Step, Tried};
+use stayhook_store::{Conclusion, Origin, Reply, Step, Tried};
 
 use crate::engine::Shared;
 use crate::queues::Item;
@@ -73,6 +73,14 @@ impl Shared {
             Status::Active { .. } if !webhook.events.matches(&item.kind) => cancelled(Reason::Unsubscribed),
             Status::Active { .. } if !self.registry.entitled(webhook.property) => {
                 cancelled(Reason::NotEntitled)
+            }
+            // It was accepted while its order did not matter: the store says when it is its turn.
+            Status::Active { .. }
+                if webhook.options.ordering != Ordering::None
+                    && item.booking.is_some()
+                    && item.origin != Origin::Claim =>
+            {
+                Standing::Not(spilled(item, now))
             }
             Status::Active { .. } => Standing::Send(entry),
         }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use stayhook_core::{AllowList, Envelope, EventId, NewEvent, Reason, Status, UnixMs, WebhookId, compose};
+use stayhook_core::{
+    AllowList, Envelope, EventId, NewEvent, Ordering, Reason, Status, UnixMs, WebhookId, compose,
+};
 use stayhook_store::{IdempotencyClaim, NewRow, Target, TargetFate};
 
 use crate::registry::Entry;
@@ -66,6 +68,10 @@ fn fate(
     }
     match webhook.status {
         Status::Disabled { .. } => TargetFate::Skip(Reason::WebhookDisabled),
+        // In strict order the store says when it is its turn.
+        Status::Active { .. } if event.booking.is_some() && webhook.options.ordering != Ordering::None => {
+            TargetFate::Wait
+        }
         Status::Active { .. } if has_room(webhook.id) => TargetFate::Send,
         Status::Active { .. } | Status::Paused { .. } => TargetFate::Wait,
     }

@@ -10,15 +10,18 @@ mod entitlements;
 mod event;
 mod event_types;
 mod fault;
+mod hold;
 mod intake;
 mod lanes;
 mod log;
 mod migrate;
 mod open;
+mod order;
 mod pack;
 mod query;
 mod readers;
 mod records;
+mod release;
 mod requeue;
 mod reseal;
 mod rows;
@@ -31,6 +34,7 @@ mod take_over;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod turns;
 mod walk;
 mod webhooks;
 mod writer;
@@ -38,7 +42,7 @@ mod writer;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -83,6 +87,8 @@ pub struct SqliteStore {
     keyring: Keyring,
     /// What was accepted before this moment is being pruned.
     pruned: Arc<AtomicI64>,
+    /// This process has swept before.
+    swept_before: AtomicBool,
     _lock: Option<File>,
 }
 
@@ -101,6 +107,7 @@ impl SqliteStore {
             readers: Readers::new(opened.readers),
             keyring,
             pruned: Arc::new(AtomicI64::new(0)),
+            swept_before: AtomicBool::new(false),
             _lock: opened.lock,
         })
     }
@@ -298,7 +305,12 @@ impl Store for SqliteStore {
         let sweep = Arc::new(sweep);
         let statuses = self.swept(bytes, &sweep, sweep::disable).await?;
         self.swept(bytes, &sweep, sweep::close).await?;
-        let expired = self.swept(bytes, &sweep, sweep::expire).await?;
+        self.swept(bytes, &sweep, sweep::free).await?;
+        let mut expired = self.swept(bytes, &sweep, sweep::expire).await?;
+        if !self.swept_before.swap(true, Ordering::Relaxed) {
+            self.swept(bytes, &sweep, hold::look_again).await?;
+        }
+        expired += self.swept(bytes, &sweep, hold::expire).await?;
         self.pruned.store(sweep.now.before(sweep.prune).0, Ordering::Relaxed);
         let pruned = self.swept(bytes, &sweep, sweep::prune).await?;
         self.swept(bytes, &sweep, secrets::promote).await?;

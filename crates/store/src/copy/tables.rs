@@ -196,6 +196,11 @@ pub(crate) const TABLES: &[Table] = &[
             int("failing_last"),
             text("closing"),
             int("closing_at"),
+            text("client"),
+            int("look_at"),
+            event("closing_from"),
+            event("closing_before"),
+            flag("freeing"),
         ],
     ),
     table(
@@ -209,6 +214,8 @@ pub(crate) const TABLES: &[Table] = &[
             int("steps"),
             text("booking"),
             column("leased", Kind::Lease),
+            int("seq"),
+            int("parked_due"),
         ],
     ),
     Table {

@@ -62,7 +62,9 @@ async fn write(
     let more = more();
     let (sent_to, sent) =
         keys(targets(events, |fate| fate == TargetFate::Send).map(|(_, it, to)| (to.webhook, it.id)));
-    let waits: Vec<_> = targets(events, |fate| fate == TargetFate::Wait).collect();
+    // By lanes, in the order in which they are locked everywhere.
+    let mut waits: Vec<_> = targets(events, |fate| fate == TargetFate::Wait).collect();
+    waits.sort_by_key(|(_, _, to)| to.webhook);
     let (waits_for, waiting) = keys(waits.iter().map(|(_, it, to)| (to.webhook, it.id)));
     let skips: Vec<_> = targets(events, is_noted).collect();
     let (skips_of, skipped) = keys(skips.iter().map(|(_, it, to)| (to.webhook, it.id)));

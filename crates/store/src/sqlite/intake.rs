@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 use stayhook_core::{ClientId, End, EventId, Reason, UnixMs, WebhookId};
 
 use super::lanes::{Lanes, Standing};
+use super::order::{self, Place};
 use super::pack::Deliveries;
 use super::{query, rows, sql};
 use crate::columns::{Name, booking_text};
@@ -102,6 +103,7 @@ fn wait(
         return end(conn, event, webhook, End::Skipped(refusal.reason()));
     }
     query::run(conn, sql::WAIT, params![webhook.0, event.to_bytes(), due.0, 0, 0, booking])?;
+    order::line_up(conn, lanes.ordering(webhook)?, webhook, event, booking, Place::Last)?;
     lanes.wait(webhook, due)
 }
 

@@ -6,9 +6,10 @@ use super::{query, sql};
 use crate::StoreError;
 
 /// The statements that lead from each version to the next.
-pub(super) const STEPS: [&str; 2] = [
+pub(super) const STEPS: [&str; 3] = [
     include_str!("../../../../migrations/sqlite/0001_init.sql"),
     include_str!("../../../../migrations/sqlite/0002_administration.sql"),
+    include_str!("../../../../migrations/sqlite/0003_order.sql"),
 ];
 
 /// The version that this program works with.
