@@ -127,7 +127,8 @@ async fn lost_connections_are_made_again() {
             lease: stayhook_core::Span::seconds(1),
             lanes: 1,
             per_lane: 1,
-            skip: vec![]
+            skip: vec![],
+            after: None,
         })
         .await
         .unwrap()
