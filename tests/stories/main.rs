@@ -11,6 +11,7 @@ mod crash;
 mod delivery;
 mod disable;
 mod entitlement;
+mod order;
 mod registry;
 mod requests;
 mod retention;
@@ -64,6 +65,12 @@ on_both_databases! {
         rule_7_what_is_held_is_judged_when_its_attempt_comes,
         rule_7_the_default_is_the_configurations,
         what_happens_is_counted_and_outlives_the_process;
+    order:
+        rule_6_what_is_held_is_limited_by_number_and_age,
+        rule_9_a_newer_event_waits_until_the_older_one_has_ended,
+        rule_9_an_order_applies_at_once,
+        rule_9_many_events_of_many_bookings_keep_their_order,
+        rule_9_with_newest_a_newer_event_takes_the_place_of_older_ones;
     registry:
         deletion_cancels_what_waits_and_frees_the_slot,
         a_webhook_gets_the_events_that_come_after_it,
