@@ -31,7 +31,7 @@ CREATE FUNCTION stayhook.line_up() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    strict boolean;
+    matters boolean;
     place bigint;
     latest record;
     first uuid;
@@ -40,8 +40,8 @@ BEGIN
     IF NEW.seq > 0 THEN
         RETURN NEW;
     END IF;
-    SELECT ordering <> 'none' INTO strict FROM stayhook.webhooks WHERE id = NEW.webhook_id;
-    IF NOT coalesce(strict, false) THEN
+    SELECT ordering <> 'none' INTO matters FROM stayhook.webhooks WHERE id = NEW.webhook_id;
+    IF NOT coalesce(matters, false) THEN
         NEW.seq := 0;
         RETURN NEW;
     END IF;

@@ -379,12 +379,12 @@ statements! {
             SELECT node, $18::uuid[], $19::bigint[] FROM may WHERE cardinality($18::uuid[]) > 0 RETURNING id
         ), wanted AS MATERIALIZED (
             SELECT i.*, may.shift, w.status FROM may, unnest($20::bigint[], $21::uuid[], $22::bigint[],
-                $23::text[], $29::text[]) i(webhook_id, event_id, due_at, booking, gathered)
+                $23::text[], $29::text[]) WITH ORDINALITY i(webhook_id, event_id, due_at, booking, gathered, place)
                 LEFT JOIN stayhook.webhooks w ON w.id = i.webhook_id
         ), waiting AS (
             INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking, gathered, seq)
             SELECT webhook_id, event_id, due_at + shift, 0, 0, booking, gathered, -1 FROM wanted
-            WHERE status IN ('active', 'paused')
+            WHERE status IN ('active', 'paused') ORDER BY place
             RETURNING webhook_id, due_at
         ), awake AS (
             UPDATE stayhook.lanes l SET due_at = least(l.due_at, i.due_at),
