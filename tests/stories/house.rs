@@ -76,6 +76,7 @@ impl House {
             concurrency: 64,
             per_webhook_concurrency: 32,
             timeout: Span::seconds(2),
+            hold: stayhook_store::HoldLimits::default(),
             keep: Span::days(30),
             url_rules: UrlRules { require_https: false, ports: Vec::new(), addresses },
             webhooks_per_property: 3,

@@ -12,6 +12,7 @@ mod delivery;
 mod disable;
 mod entitlement;
 mod oauth2;
+mod order;
 mod platforms;
 mod profiles;
 mod registry;
@@ -90,6 +91,12 @@ on_both_databases! {
         a_receiver_that_is_gone_disables_its_webhook,
         a_profile_has_a_schedule_of_its_own,
         a_url_is_judged_after_it_is_filled_in;
+    order:
+        rule_6_what_is_held_is_limited_by_number_and_age,
+        rule_9_a_newer_event_waits_until_the_older_one_has_ended,
+        rule_9_an_order_applies_at_once,
+        rule_9_many_events_of_many_bookings_keep_their_order,
+        rule_9_with_newest_a_newer_event_takes_the_place_of_older_ones;
     registry:
         deletion_cancels_what_waits_and_frees_the_slot,
         a_webhook_gets_the_events_that_come_after_it,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stayhook_core::{End, Fault, FaultClass, Outcome, Progress, Reason, Span, Status, UnixMs};
-use stayhook_store::{Conclusion, Reply, Step, Tried};
+use stayhook_core::{End, Fault, FaultClass, Ordering, Outcome, Progress, Reason, Span, Status, UnixMs};
+use stayhook_store::{Conclusion, Origin, Reply, Step, Tried};
 
 use crate::engine::Shared;
 use crate::exchange::{self, meaning, no_answer};
@@ -75,6 +75,14 @@ impl Shared {
             Status::Active { .. } if !webhook.events.matches(&item.kind) => cancelled(Reason::Unsubscribed),
             Status::Active { .. } if !self.registry.entitled(webhook.property) => {
                 cancelled(Reason::NotEntitled)
+            }
+            // It was accepted while its order did not matter: the store says when it is its turn.
+            Status::Active { .. }
+                if webhook.options.ordering != Ordering::None
+                    && item.booking.is_some()
+                    && item.origin != Origin::Claim =>
+            {
+                Standing::Not(spilled(item, now))
             }
             Status::Active { .. } => Standing::Send(entry),
         }

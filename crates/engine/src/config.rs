@@ -1,6 +1,7 @@
 //! How the engine behaves.
 
 use stayhook_core::{Catalogue, Policy, Span, UrlRules};
+use stayhook_store::HoldLimits;
 
 use crate::profiles::ProfileSet;
 
@@ -15,6 +16,8 @@ pub struct EngineConfig {
     pub per_webhook_concurrency: usize,
     /// `delivery.timeout`: the longest that one attempt takes.
     pub timeout: Span,
+    /// `hold.*`: what a paused webhook keeps.
+    pub hold: HoldLimits,
     /// `retention.keep`
     pub keep: Span,
     /// `egress.*`: the rules that every URL is judged by before every attempt.

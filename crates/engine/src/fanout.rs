@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use stayhook_core::{EventId, NewEvent, Reason, Status, UnixMs, WebhookId};
+use stayhook_core::{EventId, NewEvent, Ordering, Reason, Status, UnixMs, WebhookId};
 use stayhook_profile::EventFacts;
 use stayhook_store::{Body, IdempotencyClaim, NewRow, Target, TargetFate};
 
@@ -66,10 +66,15 @@ fn fate(
         return TargetFate::Skip(Reason::NotEntitled);
     }
     let window = entry.sender.profile().and_then(|profile| profile.coalesce(&event.kind));
+    // Without a booking there is nothing by which events could be told to be about one thing.
+    let has_booking = event.booking.is_some();
     match (&webhook.status, window) {
         (Status::Disabled { .. }, _) => TargetFate::Skip(Reason::WebhookDisabled),
-        // Without a booking there is nothing by which events could be told to be about one thing.
-        (_, Some(window)) if event.booking.is_some() => TargetFate::Gather(window),
+        (_, Some(window)) if has_booking => TargetFate::Gather(window),
+        // In strict order the store says when it is its turn.
+        (Status::Active { .. }, _) if has_booking && webhook.options.ordering != Ordering::None => {
+            TargetFate::Wait
+        }
         (Status::Active { .. }, _) if has_room(webhook.id) => TargetFate::Send,
         (Status::Active { .. } | Status::Paused { .. }, _) => TargetFate::Wait,
     }

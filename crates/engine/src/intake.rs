@@ -129,6 +129,7 @@ fn hand_over(shared: &Arc<Shared>, group: &[Call], receipt: &Receipt) {
     shared.dispatch.wait_in_store(&waits);
     if gathers || !waits.is_empty() {
         shared.feed.wake();
+        shared.look_at_held(&waits);
     }
     shared.dispatch.add(shared, items);
 }

@@ -212,9 +212,8 @@ impl Shared {
     /// change released is fetched.
     pub(crate) fn follow_change(self: &Arc<Self>, registered: &Registered) {
         let id = registered.webhook.id;
-        self.registry.apply(registered);
+        self.take_over(registered);
         self.transport.forget(id);
-        self.reconsider(id);
         self.feed.wake();
     }
 }

@@ -259,6 +259,12 @@ impl Queues {
         self.lanes.get(&webhook).map(|lane| lane.items().map(|item| item.event).collect()).unwrap_or_default()
     }
 
+    /// The webhook's window starts at its smallest, and grows with each round of fast successes.
+    pub(crate) fn ramp_up(&mut self, webhook: WebhookId) {
+        let most = self.limits.window;
+        self.lane(webhook).window = Window::ramp(most);
+    }
+
     /// Forgets webhooks that have nothing to do; their windows start anew.
     pub(crate) fn forget_idle(&mut self) {
         self.lanes.retain(|_, lane| lane.waiting > 0 || lane.in_flight > 0 || lane.backlog.present);

@@ -10,7 +10,7 @@ use stayhook_api::{
 use stayhook_core::{Catalogue, DisableRule, Policy, Span};
 use stayhook_courier::{Courier, CourierConfig};
 use stayhook_engine::{Clock as _, Engine, EngineConfig, Parts, ProfileSet, Roles};
-use stayhook_store::Store;
+use stayhook_store::{HoldLimits, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -174,6 +174,7 @@ fn engine_config(config: &Config) -> Result<EngineConfig, Trouble> {
         concurrency: config.delivery.concurrency,
         per_webhook_concurrency: config.delivery.per_webhook_concurrency,
         timeout: config.delivery.timeout,
+        hold: HoldLimits { max_age: config.hold.max_age, max_events: config.hold.max_events },
         keep: config.retention.keep,
         url_rules: config.egress.rules.clone(),
         webhooks_per_property: config.limits.webhooks_per_property,

@@ -155,6 +155,8 @@ pub struct Claim {
     pub per_lane: usize,
     /// Not of these webhooks: their windows are full.
     pub skip: Vec<WebhookId>,
+    /// Where more is due than one claim takes, clients take turns: first those after this one.
+    pub after: Option<String>,
 }
 
 /// What was claimed.
@@ -165,6 +167,8 @@ pub struct Claimed {
     /// When the next delivery of a webhook that was not skipped falls due; `None` if none
     /// waits. At or before `now` if more is due already.
     pub next: Option<UnixMs>,
+    /// The last client whose turn it was: [`Claim::after`] of the next claim.
+    pub last: Option<String>,
 }
 
 /// A delivery that is due.
@@ -195,8 +199,25 @@ pub struct Sweep {
     pub prune: Span,
     /// The 72-hour rule.
     pub disable: DisableRule,
+    /// What paused webhooks keep.
+    pub hold: HoldLimits,
     /// At most so many rows in one transaction.
     pub batch: usize,
+}
+
+/// What a paused webhook keeps: `hold.*`. The oldest deliveries beyond it expire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldLimits {
+    /// For how long after the acceptance of its event a delivery is held.
+    pub max_age: Span,
+    /// How many deliveries are held.
+    pub max_events: u64,
+}
+
+impl Default for HoldLimits {
+    fn default() -> Self {
+        Self { max_age: Span::hours(72), max_events: 10_000 }
+    }
 }
 
 /// What a sweep did.

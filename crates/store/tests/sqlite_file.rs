@@ -259,7 +259,14 @@ async fn what_is_replaced_or_deleted_of_secrets_is_wiped() {
     let patch = Patch { credentials: Some(Some(long("hunter3"))), ..Patch::default() };
     store.change_webhook(&Scope::EVERYTHING, id, patch, &order(NOW), NOW).await.unwrap();
     let (now, keep) = (NOW.after(Span::hours(1)), Span::days(30));
-    let sweep = Sweep { now, keep, prune: keep, disable: DisableRule::default(), batch: 100 };
+    let sweep = Sweep {
+        now,
+        keep,
+        prune: keep,
+        disable: DisableRule::default(),
+        hold: stayhook_store::HoldLimits::default(),
+        batch: 100,
+    };
     store.sweep(sweep).await.unwrap();
     rotate(&store, 2, Span::hours(1), now).await;
     drop(store);
@@ -318,7 +325,14 @@ async fn pruning_and_deleting_empty_every_table() {
     }
 
     let (now, keep) = (NOW.after(Span::days(31)), Span::days(30));
-    let sweep = Sweep { now, keep, prune: keep, disable: DisableRule::default(), batch: 100 };
+    let sweep = Sweep {
+        now,
+        keep,
+        prune: keep,
+        disable: DisableRule::default(),
+        hold: stayhook_store::HoldLimits::default(),
+        batch: 100,
+    };
     store.sweep(sweep).await.unwrap();
     store.delete_webhook(&Scope::EVERYTHING, id, &order(now)).await.unwrap();
     for table in growing {

@@ -313,6 +313,7 @@ fn open(path: &Path) -> SqliteStore {
 
 fn config() -> EngineConfig {
     EngineConfig {
+        hold: stayhook_store::HoldLimits::default(),
         policy: Policy::default(),
         concurrency: 64,
         per_webhook_concurrency: 8,

@@ -11,8 +11,9 @@ use stayhook_core::{
 
 use crate::{
     AuditFilter, AuditLine, Author, Body, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter,
-    DeliveryLine, HandoffId, IdempotencyClaim, Intake, NewRow, NewWebhook, Order, Origin, PageRequest, Patch,
-    Receipt, Registered, Reply, Rotation, Scope, Step, Store, Sweep, Swept, Target, TargetFate, Tried,
+    DeliveryLine, HandoffId, HoldLimits, IdempotencyClaim, Intake, NewRow, NewWebhook, Order, Origin,
+    PageRequest, Patch, Receipt, Registered, Reply, Rotation, Scope, Step, Store, Sweep, Swept, Target,
+    TargetFate, Tried,
 };
 
 pub(super) type Any = Arc<dyn Store>;
@@ -186,7 +187,7 @@ pub(super) async fn claim_of(
     per_lane: usize,
     skip: Vec<WebhookId>,
 ) -> Claimed {
-    store.claim(Claim { now, lease: LEASE, lanes, per_lane, skip }).await.unwrap()
+    store.claim(Claim { now, lease: LEASE, lanes, per_lane, skip, after: None }).await.unwrap()
 }
 
 pub(super) async fn sweep(store: &Any, now: UnixMs) -> Swept {
@@ -195,7 +196,10 @@ pub(super) async fn sweep(store: &Any, now: UnixMs) -> Swept {
 
 pub(super) async fn sweep_of(store: &Any, now: UnixMs, batch: usize) -> Swept {
     let disable = DisableRule::default();
-    store.sweep(Sweep { now, keep: KEEP, prune: KEEP, disable, batch }).await.unwrap()
+    store
+        .sweep(Sweep { now, keep: KEEP, prune: KEEP, disable, hold: HoldLimits::default(), batch })
+        .await
+        .unwrap()
 }
 
 pub(super) async fn change(store: &Any, id: WebhookId, change: WebhookChange, now: UnixMs) -> Registered {

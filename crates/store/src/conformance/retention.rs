@@ -18,7 +18,10 @@ pub async fn what_waits_too_long_expires(store: Any) {
     let disable = stayhook_core::DisableRule::default();
     let sweep_at = async |now| {
         let prune = KEEP.times(2);
-        store.sweep(Sweep { now, keep: KEEP, prune, disable, batch: 100 }).await.unwrap()
+        store
+            .sweep(Sweep { now, keep: KEEP, prune, disable, hold: crate::HoldLimits::default(), batch: 100 })
+            .await
+            .unwrap()
     };
     let early = sweep_at(at(0).after(KEEP)).await;
     assert_eq!((early.expired, early.next), (0, Some(too_late())));

@@ -57,7 +57,8 @@ async fn supersede(conn: &mut PgConnection, timing: Timing, events: &[&NewRow]) 
     let (webhooks, keys): (Vec<i64>, Vec<String>) = gathering.collect::<BTreeSet<_>>().into_iter().unzip();
     let now = newest(events);
     sqlx::query(sql::LOCK_LANES).bind(&webhooks).fetch_all(&mut *conn).await?;
-    let query = sqlx::query(sql::SUPERSEDE).bind(webhooks).bind(keys).bind(now.0).bind(Shift::known(timing));
+    let query =
+        sqlx::query(sql::GATHERED_LATER).bind(webhooks).bind(keys).bind(now.0).bind(Shift::known(timing));
     query.execute(conn).await?;
     Ok(())
 }
@@ -91,7 +92,9 @@ async fn write(
     let more = more();
     let (sent_to, sent) =
         keys(targets(events, |fate| fate == TargetFate::Send).map(|(_, it, to)| (to.webhook, it.id)));
-    let waits: Vec<_> = targets(events, |fate| fate.wait().is_some()).collect();
+    // By lanes, in the order in which they are locked everywhere.
+    let mut waits: Vec<_> = targets(events, |fate| fate.wait().is_some()).collect();
+    waits.sort_by_key(|(_, _, to)| to.webhook);
     let (waits_for, waiting) = keys(waits.iter().map(|(_, it, to)| (to.webhook, it.id)));
     let skips: Vec<_> = targets(events, is_noted).collect();
     let (skips_of, skipped) = keys(skips.iter().map(|(_, it, to)| (to.webhook, it.id)));

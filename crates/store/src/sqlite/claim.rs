@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
-use stayhook_core::{BookingId, EventId, EventType, Progress, UnixMs, WebhookId};
+use stayhook_core::{BookingId, EventId, EventType, Ordering, Progress, UnixMs, WebhookId};
 
 use super::lanes::Lanes;
-use super::{query, rows, sql};
-use crate::columns::{Name, parse_profile};
+use super::{order, query, rows, sql, turns};
+use crate::columns::{Name, booking_text, parse_profile};
 use crate::records::Record;
 use crate::targets::Targets;
 use crate::{Body, Claim, Claimed, Due, StoreError};
@@ -19,35 +19,15 @@ pub(super) fn claim(conn: &Connection, claim: &Claim) -> Result<Claimed, StoreEr
     let skip: HashSet<WebhookId> = claim.skip.iter().copied().collect();
     let mut lanes = Lanes::new(conn);
     let mut due = Vec::new();
-    for webhook in due_lanes(conn, claim, &skip)? {
+    let (chosen, last) = turns::choose(conn, claim, &skip)?;
+    for webhook in chosen {
         claim_lane(conn, &mut lanes, claim, webhook, &mut due)?;
     }
-    Ok(Claimed { due, next: next_lane(conn, &skip)? })
-}
-
-fn due_lanes(
-    conn: &Connection,
-    claim: &Claim,
-    skip: &HashSet<WebhookId>,
-) -> Result<Vec<WebhookId>, StoreError> {
-    let mut statement = conn.prepare_cached(sql::DUE_LANES)?;
-    let mut rows = statement.query([])?;
-    let mut due = Vec::new();
-    while due.len() < claim.lanes {
-        let Some(row) = rows.next()? else { break };
-        if UnixMs(row.get(1)?) > claim.now {
-            break;
-        }
-        let webhook = WebhookId(row.get(0)?);
-        if !skip.contains(&webhook) {
-            due.push(webhook);
-        }
-    }
-    Ok(due)
+    Ok(Claimed { due, next: next_lane(conn, &skip)?, last })
 }
 
 fn next_lane(conn: &Connection, skip: &HashSet<WebhookId>) -> Result<Option<UnixMs>, StoreError> {
-    let mut statement = conn.prepare_cached(sql::DUE_LANES)?;
+    let mut statement = conn.prepare_cached(sql::NEXT_LANES)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         if !skip.contains(&WebhookId(row.get(0)?)) {
@@ -72,20 +52,71 @@ fn claim_lane(
     webhook: WebhookId,
     due: &mut Vec<Due>,
 ) -> Result<(), StoreError> {
-    let most = i64::try_from(claim.per_lane).unwrap_or(i64::MAX);
-    let found = query::many(conn, sql::DUE_ROWS, params![webhook.0, claim.now.0, most], |row| {
-        let event = rows::event_id(row, 0)?;
-        let progress = Progress { attempts: row.get(1)?, steps: row.get(2)? };
-        let booking = rows::booking(row, 3, &Name("pending", event))?;
-        Ok(DueRow { event, progress, booking, leased: row.get(4)? })
-    })?;
-    for row in found {
+    for row in in_order(conn, lanes, claim, webhook)? {
         due.extend(lease(conn, lanes, claim, webhook, row)?);
     }
     // Never before now: webhooks that wait longer come first.
     let next = query::number(conn, sql::FIRST_DUE, [webhook.0])?.map(|it| it.max(claim.now.0));
     query::run(conn, sql::SET_LANE_DUE, params![webhook.0, next])?;
     Ok(())
+}
+
+/// So often in a row nothing may be found that is not to be parked: the lane's turn comes again.
+const ROUNDS: usize = 16;
+
+/// What is due. Where the order is strict, what has one of its booking before it is parked: it
+/// came to wait while the order did not matter. Usually there is none.
+fn in_order(
+    conn: &Connection,
+    lanes: &mut Lanes<'_>,
+    claim: &Claim,
+    webhook: WebhookId,
+) -> Result<Vec<DueRow>, StoreError> {
+    let ordering = lanes.ordering(webhook)?;
+    for _ in 0..ROUNDS {
+        let mut found = due_rows(conn, claim, webhook)?;
+        if ordering == Ordering::None || found.is_empty() {
+            return Ok(found);
+        }
+        let mut kept = Vec::new();
+        for row in found.drain(..) {
+            if comes_first(conn, ordering, webhook, &row)? {
+                kept.push(row);
+            }
+        }
+        if !kept.is_empty() {
+            return Ok(kept);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Whether nothing of its booking is before it; else it is parked, or ends.
+fn comes_first(
+    conn: &Connection,
+    ordering: Ordering,
+    webhook: WebhookId,
+    row: &DueRow,
+) -> Result<bool, StoreError> {
+    let Some(booking) = row.booking.as_ref().map(booking_text).filter(|_| !row.leased) else {
+        return Ok(true);
+    };
+    order::keep_newest(conn, ordering, webhook, Some(&booking))?;
+    if order::is_behind(conn, webhook, row.event, &booking)? {
+        order::park(conn, webhook, row.event)?;
+        return Ok(false);
+    }
+    query::exists(conn, sql::IS_PENDING, params![webhook.0, row.event.to_bytes()])
+}
+
+fn due_rows(conn: &Connection, claim: &Claim, webhook: WebhookId) -> Result<Vec<DueRow>, StoreError> {
+    let most = i64::try_from(claim.per_lane).unwrap_or(i64::MAX);
+    query::many(conn, sql::DUE_ROWS, params![webhook.0, claim.now.0, most], |row| {
+        let event = rows::event_id(row, 0)?;
+        let progress = Progress { attempts: row.get(1)?, steps: row.get(2)? };
+        let booking = rows::booking(row, 3, &Name("pending", event))?;
+        Ok(DueRow { event, progress, booking, leased: row.get(4)? })
+    })
 }
 
 fn lease(

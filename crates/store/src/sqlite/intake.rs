@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 use stayhook_core::{ClientId, End, EventId, Reason, UnixMs, WebhookId};
 
 use super::lanes::{Lanes, Standing};
+use super::order::{self, Place};
 use super::pack::Deliveries;
 use super::{query, rows, sql};
 use crate::columns::{Name, booking_text, gathered_text, profiles_text};
@@ -113,6 +114,7 @@ fn wait(
     if gathered.is_some() {
         query::run(conn, sql::GATHER, params![webhook.0, id.to_bytes(), gathered])?;
     }
+    order::line_up(conn, lanes.ordering(webhook)?, webhook, id, booking, Place::Last)?;
     lanes.wait(webhook, due)
 }
 

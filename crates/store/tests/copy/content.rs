@@ -117,7 +117,8 @@ async fn events(store: &Arc<dyn Store>, webhooks: &[WebhookId]) {
     }
     // Two that somebody has claimed, and not concluded when everything stopped.
     let skip = webhooks.iter().copied().filter(|it| *it != webhooks[2]).collect();
-    let claim = Claim { now: at(3 * 86_400_000), lease: Span::seconds(45), lanes: 8, per_lane: 2, skip };
+    let claim =
+        Claim { now: at(3 * 86_400_000), lease: Span::seconds(45), lanes: 8, per_lane: 2, skip, after: None };
     assert_eq!(store.claim(claim).await.unwrap().due.len(), 2);
 }
 

@@ -135,7 +135,7 @@ pub(crate) async fn wait(store: &PostgresStore, webhook: WebhookId, event: Event
 }
 
 pub(crate) async fn claim(store: &PostgresStore, now: UnixMs) -> Claimed {
-    let claim = Claim { now, lease: Span::seconds(45), lanes: 8, per_lane: 8, skip: vec![] };
+    let claim = Claim { now, lease: Span::seconds(45), lanes: 8, per_lane: 8, skip: vec![], after: None };
     store.claim(claim).await.unwrap()
 }
 
