@@ -102,6 +102,30 @@ pub(crate) async fn nowbookit_is_asked_again_without_a_failure(on: Database) {
     assert_eq!(receiver.requests()[0].path, "/partners/acme/webhooks/callback/order.updated");
 }
 
+/// "409: Same sale is currently being processed": its updates come one after the other.
+pub(crate) async fn nowbookit_gets_the_updates_of_a_sale_one_by_one(on: Database) {
+    let house = House::open(on).await;
+    let receiver = Receiver::start().await.unwrap();
+    receiver.reply(|it| {
+        // The receiver is busy with the first update for a while.
+        let slow = it.body.starts_with(b"{\"update\":1");
+        Reply::status(200).after(std::time::Duration::from_millis(if slow { 300 } else { 0 }))
+    });
+    let url = receiver.url("/Sales/partners/acme/events/{eventType}");
+    let (webhook, _) = register(&house, "nowbookit", &url, json!(["order.*"])).await;
+    let mut last = String::new();
+    for update in 1..=3 {
+        last = house.report("order.updated", Some("sale-77"), &format!(r#"{{"update":{update}}}"#)).await;
+    }
+    let other = house.report("order.updated", Some("sale-78"), r#"{"update":0}"#).await;
+    house.until_state(webhook, &other, "delivered").await;
+    assert_eq!(receiver.count(), 2, "the first update of one sale, and another sale");
+    house.until_state(webhook, &last, "delivered").await;
+    let updates: Vec<_> =
+        receiver.requests().iter().map(|it| it.body.clone()).filter(|it| it != r#"{"update":0}"#).collect();
+    assert_eq!(updates, [r#"{"update":1}"#, r#"{"update":2}"#, r#"{"update":3}"#]);
+}
+
 /// "400: Partner not recognised, or signature invalid/missing".
 pub(crate) async fn nowbookit_raises_an_alarm_where_the_registration_is_wrong(on: Database) {
     let house = House::open(on).await;

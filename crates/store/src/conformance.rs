@@ -157,6 +157,7 @@ macro_rules! stamp_store_conformance {
             profiles::what_comes_after_a_window_begins_another
             profiles::only_events_of_one_type_booking_and_webhook_are_gathered
             profiles::a_batch_is_gathered_within_itself
+            profiles::gathering_keeps_to_the_order_of_a_booking
             profiles::a_receiver_that_wants_nothing_more_disables_its_webhook
             profiles::a_profile_may_have_a_schedule_of_its_own
 

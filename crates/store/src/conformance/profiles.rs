@@ -2,7 +2,8 @@
 //! deliveries take the place of older ones, and a receiver can end it all.
 
 use stayhook_core::{
-    Backoff, BookingId, DisabledReason, End, EventId, Next, Outcome, Reason, Span, State, Status, WebhookId,
+    Backoff, BookingId, DisabledReason, End, EventId, Next, Ordering, Outcome, Reason, Span, State, Status,
+    WebhookChange, WebhookId,
 };
 
 use super::fixtures::*;
@@ -82,6 +83,26 @@ pub async fn a_batch_is_gathered_within_itself(store: Any) {
     let rows = (0..5).map(|number| row(event_id(0, number), &[(id, TargetFate::Gather(WINDOW))]));
     accept(&store, rows.collect()).await;
     assert_eq!(due(&claim(&store, at(5_000)).await.due), [event_id(0, 4)]);
+}
+
+/// Rule 9: behind an older event of the booking, what is gathered waits for it, with its own window.
+pub async fn gathering_keeps_to_the_order_of_a_booking(store: Any) {
+    let id = webhook(&store).await;
+    let to = WebhookChange { ordering: Some(Ordering::Booking), ..WebhookChange::default() };
+    change(&store, id, to, at(0)).await;
+    let mut before = row(event_id(1, 0), &[(id, TargetFate::Wait)]);
+    (before.kind, before.booking) = (kind("booking.updated"), Some(BookingId::Number(1)));
+    accept(&store, vec![before]).await;
+    let [first, second, third] = [event_id(1_000, 0), event_id(3_000, 0), event_id(5_000, 0)];
+    for event in [first, second, third] {
+        gather(&store, id, event, Some(1)).await;
+    }
+    for event in [first, second] {
+        assert_eq!(state(&store, id, event).await, State::Ended(End::Cancelled(Reason::Superseded)));
+    }
+    assert_eq!(due(&claim(&store, at(6_000)).await.due), [event_id(1, 0)]);
+    conclude(&store, vec![claimed(id, event_id(1, 0), 0, accepted(at(6_100)))], at(6_100)).await;
+    assert_eq!(due(&claim(&store, at(6_100)).await.due), [third], "its window began with the first");
 }
 
 pub async fn a_receiver_that_wants_nothing_more_disables_its_webhook(store: Any) {

@@ -407,16 +407,17 @@ statements! {
     );
 
     /// Of deliveries that wait for newer ones to take their place, the newest stays and is due when
-    /// the first would have been; the others are cancelled. Their lanes are locked.
+    /// the first would have been; the others are cancelled. Their lanes are locked. One that is
+    /// parked behind others of its booking has its moment in `parked_due`.
     GATHERED_LATER = concat!(
         "WITH waiting AS MATERIALIZED (
-            SELECT p.webhook_id, p.event_id, p.due_at,
+            SELECT p.webhook_id, p.event_id,
                 row_number() OVER (PARTITION BY p.webhook_id, p.gathered ORDER BY p.event_id DESC) AS place,
-                min(p.due_at) OVER (PARTITION BY p.webhook_id, p.gathered) AS first_due
+                min(coalesce(p.parked_due, p.due_at)) OVER (PARTITION BY p.webhook_id, p.gathered) AS first_due
             FROM stayhook.pending p
             WHERE (p.webhook_id, p.gathered) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))
                 AND p.leased_by IS NULL AND p.attempts = 0
-                AND p.due_at > $3 + coalesce($4::bigint, stayhook.clock() - $3)
+                AND coalesce(p.parked_due, p.due_at) > $3 + coalesce($4::bigint, stayhook.clock() - $3)
         ), superseded AS (
             DELETE FROM stayhook.pending p USING waiting w
             WHERE w.place > 1 AND p.webhook_id = w.webhook_id AND p.event_id = w.event_id
@@ -425,8 +426,11 @@ statements! {
             SELECT webhook_id, event_id, 1, $3, 0, NULL, NULL, NULL, NULL, NULL, NULL, 'cancelled', 'superseded'
             FROM superseded ON CONFLICT (webhook_id, event_id, n) DO NOTHING
         )
-        UPDATE stayhook.pending p SET due_at = w.first_due FROM waiting w
-        WHERE w.place = 1 AND w.due_at > w.first_due
+        UPDATE stayhook.pending p SET
+            due_at = CASE WHEN p.parked_due IS NULL THEN w.first_due ELSE p.due_at END,
+            parked_due = CASE WHEN p.parked_due IS NOT NULL THEN w.first_due END
+        FROM waiting w
+        WHERE w.place = 1 AND coalesce(p.parked_due, p.due_at) > w.first_due
             AND p.webhook_id = w.webhook_id AND p.event_id = w.event_id"
     );
 

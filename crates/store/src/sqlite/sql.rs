@@ -160,8 +160,9 @@ statements! {
         ON CONFLICT (webhook_id, event_id) DO NOTHING";
     GATHER = "UPDATE pending SET gathered = ?3 WHERE webhook_id = ?1 AND event_id = ?2";
     /// What a newer event takes the place of.
-    GATHERED = "SELECT event_id, due_at FROM pending
-        WHERE webhook_id = ?1 AND gathered = ?2 AND leased = 0 AND attempts = 0 AND due_at > ?3";
+    GATHERED = "SELECT event_id, ifnull(parked_due, due_at) FROM pending
+        WHERE webhook_id = ?1 AND gathered = ?2 AND leased = 0 AND attempts = 0
+            AND ifnull(parked_due, due_at) > ?3";
     /// The fence of a claimed delivery: still leased, and no further than when it was claimed.
     END_CLAIMED = "DELETE FROM pending
         WHERE webhook_id = ?1 AND event_id = ?2 AND attempts = ?3 AND leased = 1";
