@@ -69,9 +69,12 @@ impl Tenure {
         state.confirmed = Some(sent);
     }
 
-    /// Whether the others have had the time to say that they are alive.
+    /// Whether the others have had the time to say that they are alive, and the database is there
+    /// to hear it: after an outage, this may be asked before the first heartbeat is answered.
     pub(super) fn knows_the_others(&self) -> bool {
-        self.lock().unbroken.is_some_and(|since| since.elapsed() >= ROLL_CALL)
+        let state = self.lock();
+        let heard = state.confirmed.is_some_and(|at| at.elapsed() < GAP);
+        heard && state.unbroken.is_some_and(|since| since.elapsed() >= ROLL_CALL)
     }
 
     /// That node took a handoff.
