@@ -192,10 +192,22 @@ mod tests {
     fn after_a_gap_the_others_are_waited_for() {
         let tenure = Tenure::default();
         tenure.begin(1, before(30));
-        assert!(tenure.knows_the_others());
-        tenure.confirm(before(28));
-        assert!(tenure.knows_the_others());
+        for seconds in [28, 24, 20, 16, 12, 8, 4] {
+            tenure.confirm(before(seconds));
+        }
+        assert!(tenure.knows_the_others(), "heard all the time");
+        tenure.begin(1, before(30));
         tenure.confirm(before(1));
-        assert!(!tenure.knows_the_others());
+        assert!(!tenure.knows_the_others(), "heard again a second ago");
+    }
+
+    #[test]
+    fn nobody_is_judged_before_the_database_answers_again() {
+        let tenure = Tenure::default();
+        tenure.begin(1, before(40));
+        for seconds in [36, 32, 28, 24, 20] {
+            tenure.confirm(before(seconds));
+        }
+        assert!(!tenure.knows_the_others(), "last heard 20 seconds ago");
     }
 }
