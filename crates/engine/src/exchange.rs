@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use stayhook_core::{Fault, FaultClass, Outcome, UnixMs};
 use stayhook_courier::{Answer, MAX_BODY_KEPT, Outbound, Reply as Received};
-use stayhook_profile::{Judged, Meaning, Profile};
+use stayhook_profile::{Judged, Profile};
 use stayhook_store::Reply;
 
 use crate::engine::Shared;

@@ -359,6 +359,9 @@ statements! {
     /// webhooks as they are ($2; 0: not asked). What is to wait for a webhook that was switched
     /// off meanwhile ends at once. Due times are the callers', moved by $3, or where that is
     /// NULL so that $4 is now.
+    ///
+    /// The lanes of what waits are locked before they are looked at: a claim that is under way does
+    /// not see these rows yet, and would put the lane to sleep until the end of its lease.
     INTAKE = concat!(
         "WITH me AS MATERIALIZED (
             SELECT id FROM stayhook.nodes WHERE id = $1
@@ -386,13 +389,19 @@ statements! {
             SELECT webhook_id, event_id, due_at + shift, 0, 0, booking, gathered, -1 FROM wanted
             WHERE status IN ('active', 'paused') ORDER BY place
             RETURNING webhook_id, due_at
+        ), fallen AS MATERIALIZED (
+            SELECT webhook_id, min(due_at) AS due_at FROM waiting GROUP BY 1
+        ), locked AS MATERIALIZED (
+            SELECT l.webhook_id, l.due_at, l.held, l.look_at, i.due_at AS wanted,
+                (SELECT $4::bigint + shift FROM may) AS now
+            FROM fallen i JOIN stayhook.lanes l ON l.webhook_id = i.webhook_id
+            ORDER BY l.webhook_id FOR NO KEY UPDATE OF l
         ), awake AS (
-            UPDATE stayhook.lanes l SET due_at = least(l.due_at, i.due_at),
-                look_at = CASE WHEN l.held THEN least(l.look_at, i.now + 500) END
-            FROM (SELECT webhook_id, min(due_at) AS due_at, (SELECT $4::bigint + min(shift) FROM may) AS now
-                FROM waiting GROUP BY 1 ORDER BY 1) i
-            WHERE l.webhook_id = i.webhook_id AND (l.due_at IS NULL OR l.due_at > i.due_at
-                OR l.held AND (l.look_at IS NULL OR l.look_at > i.now + 500))
+            UPDATE stayhook.lanes l SET due_at = least(l.due_at, k.wanted),
+                look_at = CASE WHEN l.held THEN least(l.look_at, k.now + 500) END
+            FROM locked k
+            WHERE l.webhook_id = k.webhook_id AND (k.due_at IS NULL OR k.due_at > k.wanted
+                OR k.held AND (k.look_at IS NULL OR k.look_at > k.now + 500))
         ), ended AS (", insert_attempts!(), "
             SELECT i.webhook_id, i.event_id, 1, i.at, 0, NULL::integer, NULL::integer, NULL::text, NULL::text,
                 NULL::bytea, NULL::bigint, 'skipped', i.reason
@@ -498,7 +507,8 @@ statements! {
                 SELECT webhook_id, booking FROM stayhook.pending
                 WHERE pending.webhook_id = l.webhook_id AND due_at <= $2 ORDER BY due_at, event_id LIMIT 1000
             ) p WHERE p.booking IS NOT NULL) b";
-    /// What somebody holds whose lease ran out goes on by one attempt.
+    /// What somebody holds whose lease ran out goes on by one attempt. A node that counts as dead
+    /// claims nothing.
     LEASE = "WITH due AS MATERIALIZED (
             SELECT p.* FROM unnest($1::bigint[]) l(webhook_id) CROSS JOIN LATERAL (
                 SELECT webhook_id, event_id, due_at, leased_by FROM stayhook.pending
@@ -508,6 +518,7 @@ statements! {
         UPDATE stayhook.pending p SET due_at = $4, leased_by = $5,
             attempts = p.attempts + (p.leased_by IS NOT NULL)::integer
         FROM due WHERE p.webhook_id = due.webhook_id AND p.event_id = due.event_id AND p.due_at <= $2
+            AND EXISTS (SELECT FROM stayhook.nodes WHERE id = $5)
         RETURNING p.webhook_id, p.event_id, p.attempts, p.steps, p.booking, due.due_at,
             due.leased_by IS NOT NULL";
     /// Never before now: webhooks that wait longer come first.
