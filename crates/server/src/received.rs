@@ -104,7 +104,8 @@ mod tests {
             twice.append(name.parse::<http::HeaderName>().unwrap(), value);
             assert_eq!(Notice::read(&twice), Err(format!("the header {name} comes twice")));
             let mut unreadable = headers();
-            unreadable.insert(name.parse().unwrap(), HeaderValue::from_bytes(b"\xff").unwrap());
+            unreadable
+                .insert(name.parse::<http::HeaderName>().unwrap(), HeaderValue::from_bytes(b"\xff").unwrap());
             assert_eq!(Notice::read(&unreadable), Err(format!("the header {name} is not plain text")));
         }
         let mut wordy = headers();
