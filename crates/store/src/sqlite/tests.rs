@@ -21,7 +21,8 @@ fn options(home: &TempDir) -> SqliteOptions {
 fn cramped(home: &TempDir, pages: i64) -> SqliteStore {
     let options = options(home);
     let opened = open::open(&options).unwrap();
-    opened.writer.pragma_update(None, "max_page_count", pages).unwrap();
+    let empty: i64 = opened.writer.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    opened.writer.pragma_update(None, "max_page_count", empty + pages).unwrap();
     SqliteStore::start(opened, options.keyring).unwrap()
 }
 
@@ -157,7 +158,7 @@ fn no_statement_scans_or_sorts_a_table_that_grows() {
 #[tokio::test]
 async fn a_full_disk_loses_nothing_that_was_acknowledged() {
     let home = tempfile::tempdir().unwrap();
-    let store = Arc::new(cramped(&home, 60));
+    let store = Arc::new(cramped(&home, 24));
     let mut acknowledged = Vec::new();
     let mut refused = 0;
     for number in 0..100 {
@@ -193,7 +194,8 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_told_to_everybody_in_the_transaction() {
     let home = tempfile::tempdir().unwrap();
-    let store = Arc::new(cramped(&home, 60));
+    let store = Arc::new(cramped(&home, 24));
+    assert!(store.intake(Intake { events: vec![event(200, 4_000)], ..Intake::default() }).await.is_ok());
     let tasks: Vec<_> = (0..200)
         .map(|number| {
             let store = Arc::clone(&store);
@@ -205,10 +207,12 @@ async fn a_full_disk_is_told_to_everybody_in_the_transaction() {
         })
         .collect();
     let mut stored = 0;
+    // Whether some of them find room depends on how they come together.
     for task in tasks {
         let (id, acknowledged) = task.await.unwrap();
         assert_eq!(store.event(id).await.unwrap().is_some(), acknowledged);
         stored += u32::from(acknowledged);
     }
-    assert!((1..200).contains(&stored), "{stored}");
+    assert!(stored < 200, "the disk was never full");
+    assert!(store.event(event(200, 0).id).await.unwrap().is_some());
 }
