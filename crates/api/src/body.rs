@@ -1,29 +1,30 @@
 //! Request bodies: JSON of a bounded size, read once.
 
-use std::sync::Arc;
+mod leftover;
+mod room;
+
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
-use http_body_util::{BodyExt as _, LengthLimitError};
-use stayhook_core::{Json, Members};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http_body_util::LengthLimitError;
+use stayhook_core::{JSON_DEPTH_LIMIT, Json, Members};
 use tokio::time::timeout;
 
-use crate::error::Problem;
+pub(crate) use self::leftover::Leftover;
+pub(crate) use self::room::Room;
+use self::room::Share;
+use crate::error::{Problem, Subject};
+use crate::fields::Fields;
+use crate::query::Query;
 
 /// The most bytes that a body of the public API may have.
 pub(crate) const PUBLIC_BYTES: usize = 64 * 1024;
 
 /// How long a body may take to arrive: a caller that dribbles must not hold a connection.
 const ARRIVAL: Duration = Duration::from_secs(30);
-
-/// So much of a body that is too large is still read, so that its sender gets to see the
-/// answer instead of a connection that breaks while it writes.
-const DRAINED_BYTES: usize = 4 * 1024 * 1024;
-const DRAINING: Duration = Duration::from_secs(2);
 
 /// Reads a JSON body of at most `limit` bytes and `depth` levels. For small bodies: what they
 /// take together is bounded by the number of connections.
@@ -43,9 +44,34 @@ pub(crate) async fn json_or_nothing(request: Request, limit: usize, depth: usize
     Ok(Json::parse(&bytes, depth)?)
 }
 
+/// Sees to it that a request says nothing but what its path and headers do: it has no query, and
+/// no body.
+///
+/// # Errors
+/// As [`none`], and 422 with every parameter of the query.
+pub(crate) async fn bare(request: Request) -> Result<(), Problem> {
+    Query::parse(&[], request.uri().query()).finish()?;
+    none(request).await
+}
+
+/// Sees to it that a request has no body: `{}`, which some clients send with every POST, is as good
+/// as none, by whatever media type it goes.
+///
+/// # Errors
+/// 400 for a body that is no JSON, 422 for one that asks for something, 413 for a large one.
+pub(crate) async fn none(request: Request) -> Result<(), Problem> {
+    let bytes = bytes(request, PUBLIC_BYTES).await?;
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let json = Json::parse(&bytes, JSON_DEPTH_LIMIT)?;
+    let wrong = Fields::of(json, String::new()).map_or_else(|wrong| wrong, Fields::finish);
+    if wrong.is_empty() { Ok(()) } else { Err(Problem::invalid(Subject::Request, wrong)) }
+}
+
 async fn bytes(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let (parts, body) = request.into_parts();
-    let body = admitted(&parts.headers, body, limit).await?;
+    admit(&parts.headers, limit)?;
     read(body, limit).await
 }
 
@@ -53,7 +79,7 @@ async fn bytes(request: Request, limit: usize) -> Result<Bytes, Problem> {
 pub(crate) async fn large(request: Request, limit: usize, room: &Room) -> Result<Received, Problem> {
     check_type(request.headers())?;
     let (parts, body) = request.into_parts();
-    let body = admitted(&parts.headers, body, limit).await?;
+    admit(&parts.headers, limit)?;
     let share = room.take(announced(&parts.headers).unwrap_or(limit)).await?;
     Ok(Received { bytes: read(body, limit).await?, _share: share })
 }
@@ -63,57 +89,13 @@ pub(crate) async fn large(request: Request, limit: usize, room: &Room) -> Result
 pub(crate) struct Received {
     /// The bytes, not yet parsed.
     pub(crate) bytes: Bytes,
-    _share: Option<OwnedSemaphorePermit>,
-}
-
-/// The room that a node has for large bodies: without it, many batches at once would take all of
-/// its memory.
-pub(crate) struct Room(Arc<Semaphore>);
-
-impl Room {
-    /// What all large bodies together may have, in bytes.
-    const BYTES: usize = 64 * 1024 * 1024;
-    /// Bodies up to this size need no room.
-    const SMALL: usize = PUBLIC_BYTES;
-    /// The unit in which room is given, in bytes.
-    const UNIT: usize = 1_024;
-    /// How long a body waits for room.
-    const PATIENCE: Duration = Duration::from_secs(2);
-
-    /// Room for bodies of [`Room::BYTES`].
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(Self::BYTES / Self::UNIT)))
-    }
-
-    /// The share of a body of so many bytes, as soon as it is there.
-    ///
-    /// # Errors
-    /// 503 when other bodies take too long.
-    async fn take(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
-        if bytes <= Self::SMALL {
-            return Ok(None);
-        }
-        let units = u32::try_from(bytes.min(Self::BYTES).div_ceil(Self::UNIT)).unwrap_or(u32::MAX);
-        let share = timeout(Self::PATIENCE, Arc::clone(&self.0).acquire_many_owned(units)).await;
-        match share {
-            Ok(Ok(share)) => Ok(Some(share)),
-            // The semaphore is never closed.
-            Ok(Err(_)) | Err(_) => Err(Problem::unavailable(
-                "other large requests take all the room there is: try again in a moment, or send smaller batches",
-            )),
-        }
-    }
+    _share: Option<Share>,
 }
 
 /// Lets a body pass that is, by what is announced, no longer than `limit`.
-async fn admitted(headers: &HeaderMap, body: Body, limit: usize) -> Result<Body, Problem> {
-    if announced(headers).is_none_or(|length| length <= limit) {
-        return Ok(body);
-    }
-    if !headers.contains_key(EXPECT) {
-        drain(body).await;
-    }
-    Err(Problem::too_large("the body", limit))
+fn admit(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
+    let fits = announced(headers).is_none_or(|length| length <= limit);
+    if fits { Ok(()) } else { Err(Problem::too_large("the body", limit)) }
 }
 
 async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
@@ -160,58 +142,18 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn drain(mut body: Body) {
-    let reading = async {
-        let mut read = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            read += frame.data_ref().map_or(0, Bytes::len);
-            if read > DRAINED_BYTES {
-                break;
-            }
-        }
-    };
-    // Courtesy only: whether it ended by itself or by time makes no difference.
-    let _ = timeout(DRAINING, reading).await;
-}
-
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
+    use super::leftover::Stubborn;
     use super::*;
-    use axum::body::HttpBody;
     use axum::response::IntoResponse as _;
-    use http_body::Frame;
-
-    /// A body that never ends, or breaks off after some frames.
-    struct Stubborn {
-        frames: usize,
-        breaks: bool,
-    }
-
-    impl HttpBody for Stubborn {
-        type Data = Bytes;
-        type Error = std::io::Error;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
-            self.frames += 1;
-            if self.breaks && self.frames > 3 {
-                return Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into())));
-            }
-            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b' '; 1_024])))))
-        }
-    }
 
     async fn status(announced: Option<usize>, breaks: bool) -> u16 {
         let mut request = Request::builder().header(CONTENT_TYPE, "application/json");
         if let Some(length) = announced {
             request = request.header(CONTENT_LENGTH, length);
         }
-        let request = request.body(Body::new(Stubborn { frames: 0, breaks })).unwrap();
+        let request = request.body(Body::new(Stubborn::new(breaks.then_some(3)))).unwrap();
         let problem = json(request, PUBLIC_BYTES, 64).await.unwrap_err();
         problem.into_response().status().as_u16()
     }
@@ -219,32 +161,13 @@ mod tests {
     #[tokio::test]
     async fn an_endless_body_is_given_up() {
         assert_eq!(status(None, false).await, 413);
-        assert_eq!(status(Some(usize::MAX), false).await, 413, "announced: read for a while, then given up");
+        assert_eq!(status(Some(usize::MAX), false).await, 413, "announced: not read at all");
     }
 
     #[tokio::test]
     async fn a_body_that_breaks_off_is_unreadable() {
         assert_eq!(status(None, true).await, 400);
         assert_eq!(status(Some(PUBLIC_BYTES), true).await, 400);
-    }
-
-    #[tokio::test]
-    async fn large_bodies_share_a_bounded_room() {
-        let room = Room::new();
-        assert!(room.take(Room::SMALL).await.unwrap().is_none(), "small ones need none");
-        let most = room.take(Room::BYTES - Room::SMALL).await.unwrap();
-        let waits = room.take(Room::SMALL + 1);
-        let ends = async {
-            tokio::task::yield_now().await;
-            drop(most);
-        };
-        let (share, ()) = tokio::join!(waits, ends);
-        assert_eq!(share.unwrap().unwrap().num_permits(), 65, "rounded up");
-        let all = room.take(usize::MAX).await.unwrap();
-        let refused = room.take(Room::SMALL + 1).await.unwrap_err().into_response();
-        assert_eq!(refused.status().as_u16(), 503);
-        assert!(refused.headers().contains_key("retry-after"));
-        drop(all);
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod view;
 pub(crate) use self::filter::{BOOKING, EVENT_TYPE, SINCE, STATUS, UNTIL, filter};
 pub(crate) use self::retry::Requeued;
 pub(crate) use self::schema::{PAGE, WHOLE, state};
-pub(crate) use self::turn::delivery as told_apart;
+pub(crate) use self::turn::{all_deliveries, delivery as told_apart, state as state_here};
 pub(crate) use self::view::{BookingView, DeliveryView};
 use crate::openapi::Routes;
 

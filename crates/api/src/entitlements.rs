@@ -11,6 +11,7 @@ use crate::error::{Problem, Subject};
 use crate::fields::{Fields, boolean};
 use crate::openapi::{Answer, Body, Component, Operation, Routes, Schema, Tag, Verb};
 use crate::path::Path;
+use crate::query::Query;
 use crate::{Shared, answer, body};
 
 const OPERATION: Operation = Operation {
@@ -47,6 +48,7 @@ async fn set(
 ) -> Result<Response, Problem> {
     let caller = internal.caller();
     caller.needs(OPERATION.scopes)?;
+    Query::parse(OPERATION.query, request.uri().query()).finish()?;
     let property = path.property()?;
     if !caller.may_touch(property) {
         return Err(Problem::no_such("property"));

@@ -1,12 +1,12 @@
 //! `GET /healthz` and `GET /readyz`, for whoever runs the service. No token.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 
 use crate::error::{Code, Problem};
 use crate::openapi::{Answer, Operation, Routes, Schema, Tag, Verb};
-use crate::{Shared, answer};
+use crate::{Shared, answer, body};
 
 const ALIVE: Operation = Operation {
     summary: "Whether the process answers",
@@ -36,12 +36,14 @@ struct Health {
 }
 
 /// The process answers.
-async fn alive() -> Response {
-    answer::ok(&Health { status: "ok" })
+async fn alive(request: Request) -> Result<Response, Problem> {
+    body::bare(request).await?;
+    Ok(answer::ok(&Health { status: "ok" }))
 }
 
 /// Requests are welcome: the database takes writes, and the process is not about to stop.
-async fn ready(State(api): State<Shared>) -> Result<Response, Problem> {
+async fn ready(State(api): State<Shared>, request: Request) -> Result<Response, Problem> {
+    body::bare(request).await?;
     if !api.state.engine.accepting() {
         return Err(Problem::unavailable(
             "this node is shutting down: use another, or come back in a moment",

@@ -1,11 +1,12 @@
 //! `GET /metrics`: Prometheus' text format. No token.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
-use crate::Shared;
+use crate::error::Problem;
 use crate::openapi::{Answer, Operation, Routes, Tag, Verb};
+use crate::{Shared, body};
 
 const OPERATION: Operation = Operation {
     summary: "Metrics",
@@ -18,7 +19,8 @@ pub(crate) fn routes() -> Routes {
     Routes::new().add(&OPERATION, metrics)
 }
 
-async fn metrics(State(api): State<Shared>) -> Response {
+async fn metrics(State(api): State<Shared>, request: Request) -> Result<Response, Problem> {
+    body::bare(request).await?;
     let text = (api.state.metrics)();
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }

@@ -17,6 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tracing::Instrument as _;
 
 use crate::Shared;
+use crate::body::Leftover;
 use crate::error::{Cause, Problem};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -30,7 +31,11 @@ pub(crate) async fn stamp(State(api): State<Shared>, request: Request, next: Nex
     let id = sent(request.headers()).unwrap_or_else(|| made(api.state.engine.entropy()));
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let span = tracing::debug_span!("request", id = ?id, %method, path = uri.path());
+    let (request, leftover) = Leftover::of(request);
     let mut response = caught(next.run(request)).instrument(span.clone()).await;
+    if let Some(leftover) = leftover {
+        leftover.drain().await;
+    }
     tracing::debug!(parent: &span, status = response.status().as_u16(), "answered");
     if let Some(Cause(cause)) = response.extensions_mut().remove() {
         tracing::error!(request_id = ?id, %method, path = uri.path(), cause, "a request failed");

@@ -49,7 +49,7 @@ pub enum AllowListError {
     },
     /// A name that never leaves.
     #[error(
-        "`{path}` names what is never sent (e-mail, phone, address, city, postal code, country, language, lock code): remove it"
+        "`{path}` names what is never sent (e-mail, phone, address, city, postal code, country, language, lock code, card, passport): remove it"
     )]
     Sensitive {
         /// The path.

@@ -215,4 +215,107 @@ mod tests {
         let data = redact(&kind, &data, false, &allowed).data;
         assert_eq!(data.to_stable_bytes(), br#"{"booking":{"rooms":[{"name":"A"},[{"name":"B"}]]}}"#);
     }
+
+    use proptest::prelude::*;
+
+    const SENSITIVE: &[&str] = &[
+        "email",
+        "e-mail",
+        "phone",
+        "address",
+        "city",
+        "postalCode",
+        "country",
+        "language",
+        "smartLockCode",
+        "zip",
+        "cardNumber",
+        "creditCard",
+        "cardHolder",
+        "cvv",
+        "iban",
+        "passport",
+    ];
+
+    prop_compose! {
+        /// A sensitive name in some spelling: case, separators, somebody's.
+        fn spelling()(
+            name in prop::sample::select(SENSITIVE),
+            owner in prop::sample::select(&["", "guest", "customer"][..]),
+            between in prop::sample::select(&["", "_", "-", " "][..]),
+            cases in any::<u32>(),
+        ) -> String {
+            let cased = |(at, c): (usize, char)| {
+                if cases >> (at % 32) & 1 == 1 { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() }
+            };
+            let name: String = name.chars().enumerate().map(cased).collect();
+            if owner.is_empty() { name } else { format!("{owner}{between}{name}") }
+        }
+    }
+
+    /// A leak under a sensitive name, as a member or as an entry of a list, so many levels down.
+    fn buried(name: String, entry: bool, way: &[u8]) -> Json {
+        let mut json = if entry {
+            Json::Array(vec![Json::object([("label", Json::from(name)), ("value", Json::from("LEAK"))])])
+        } else {
+            Json::object([(name.as_str(), Json::from("LEAK"))])
+        };
+        for step in way {
+            json = match step {
+                0 => Json::Array(vec![Json::from(1), json]),
+                1 => Json::object([("custom_parameters", json)]),
+                2 => Json::object([("kept", Json::from("here")), ("nested", json)]),
+                _ => Json::object([("amounts", json)]),
+            };
+        }
+        json
+    }
+
+    proptest! {
+        /// However it is spelt, however deep it lies, whatever the webhook asks for.
+        #[test]
+        fn nothing_sensitive_leaves_at_any_depth(
+            name in spelling(),
+            entry: bool,
+            way in prop::collection::vec(0_u8..4, 0..12),
+            custom: bool,
+            place in prop::sample::select(&["amounts", "customParameters", "identity", "guest"][..]),
+        ) {
+            let leak = buried(name, entry, &way);
+            let booking = Json::object([("id", Json::from(1)), (place, leak.clone())]);
+            let data = Json::object([("booking", booking.clone()), ("order", leak)]);
+            let wide = AllowList::new(["id", place]).unwrap();
+            for kind in ["booking.updated", "order.created"] {
+                let kind = EventType::parse(kind).unwrap();
+                for allowed in [&AllowList::default(), &wide] {
+                    let left = redact(&kind, &data, custom, allowed).data.to_stable_bytes();
+                    let left = String::from_utf8(left).unwrap();
+                    prop_assert!(!left.contains("LEAK"), "{}", left);
+                }
+            }
+            let left = String::from_utf8(redact_names(&data, custom).data.to_stable_bytes()).unwrap();
+            prop_assert!(!left.contains("LEAK") && left.contains("\"id\":1"), "{}", left);
+        }
+
+        /// Custom parameters leave where they are wanted, and nowhere else, however they are spelt.
+        #[test]
+        fn custom_parameters_are_a_choice_at_any_depth(
+            spelt in prop::sample::select(&["customParameters", "custom_parameters", "CUSTOM-PARAMETERS"][..]),
+            way in prop::collection::vec(prop::sample::select(&[0_u8, 2][..]), 0..8),
+            custom: bool,
+        ) {
+            let mut json = Json::object([(spelt, Json::object([("Parking", Json::from("B2"))]))]);
+            for step in way {
+                json = match step {
+                    0 => Json::Array(vec![json]),
+                    _ => Json::object([("nested", json)]),
+                };
+            }
+            let data = Json::object([("order", json)]);
+            let redacted = redact(&EventType::parse("order.created").unwrap(), &data, custom, &AllowList::default());
+            let left = String::from_utf8(redacted.data.to_stable_bytes()).unwrap();
+            prop_assert_eq!(left.contains("B2"), custom);
+            prop_assert!(redacted.met_custom_parameters);
+        }
+    }
 }

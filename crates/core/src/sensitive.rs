@@ -1,14 +1,16 @@
 //! Which member names tell of a guest what the reference document never sends.
 //!
 //! The document names e-mail, phone, address, city, postal code, country, language and
-//! smart-lock code; producers spell them in their own ways (`guest_email`, `e-mail`, `ZIP`,
-//! `smartLock.code`), so that a name is compared by its letters and digits alone. In doubt a
-//! name is sensitive: a member too few is asked for, a member too many cannot be taken back.
+//! smart-lock code; what pays and who travels (card, IBAN, passport) is kept back with them.
+//! Producers spell them in their own ways (`guest_email`, `e-mail`, `ZIP`, `smartLock.code`), so
+//! that a name is compared by its letters and digits alone. In doubt a name is sensitive: a
+//! member too few is asked for, a member too many cannot be taken back.
 
 /// Whether a member of this name, or an entry with this label, must not leave.
 pub(crate) fn is_sensitive(name: &str) -> bool {
     let letters = letters_of(name);
     contains_any(&letters, telling_parts)
+        || WHOLE.contains(&without_owner(&letters))
         || (contains_any(&letters, short_words) && has_short_word(name, &letters))
 }
 
@@ -23,12 +25,12 @@ pub(crate) fn is_spelling_of(name: &str, letters: &str) -> bool {
 fn telling_parts(first: u8) -> &'static [&'static str] {
     match first {
         b'a' => &["address", "accesscode"],
-        b'c' => &["country"],
-        b'd' => &["doorcode"],
+        b'c' => &["country", "cardcode", "cardexp", "cardholder", "cardnumber", "cardsecurity", "creditcard"],
+        b'd' => &["debitcard", "doorcode"],
         b'e' => &["email", "entrycode"],
         b'k' => &["keybox", "keycode"],
         b'l' => &["language", "lockbox", "lockcode"],
-        b'p' => &["phone", "postal", "postcode"],
+        b'p' => &["passport", "paymentcard", "phone", "postal", "postcode"],
         b's' => &["smartlock"],
         b'z' => &["zipcode"],
         _ => &[],
@@ -38,8 +40,9 @@ fn telling_parts(first: u8) -> &'static [&'static str] {
 /// Words that betray a name only as words of their own: a `city` does, `capacity` does not.
 fn short_words(first: u8) -> &'static [&'static str] {
     match first {
-        b'c' => &["city", "cities"],
+        b'c' => &["city", "cities", "cvc", "cvv"],
         b'g' => &["gsm"],
+        b'i' => &["iban"],
         b'l' => &["lang", "locale", "lock"],
         b'm' => &["mail", "mobile"],
         b's' => &["street"],
@@ -48,6 +51,9 @@ fn short_words(first: u8) -> &'static [&'static str] {
         _ => &[],
     }
 }
+
+/// Words that betray a name only where they are all of it: a `card` holds one, a `giftCard` is none.
+const WHOLE: &[&str] = &["card", "cards"];
 
 /// What a city levies tells nothing of the guest and is part of the amounts.
 const LEVIES: &[&str] = &["tax", "taxes", "fee", "fees", "levy", "charge", "surcharge"];
@@ -64,9 +70,13 @@ fn has_short_word(name: &str, letters: &str) -> bool {
         is_short(word) && !levied
     });
     let letters = letters.trim_end_matches(|c: char| c.is_ascii_digit());
-    let unowned = OWNERS.iter().find_map(|owner| letters.strip_prefix(owner)).unwrap_or(letters);
+    let unowned = without_owner(letters);
     let bare = KINDS.iter().find_map(|kind| unowned.strip_suffix(kind)).unwrap_or(unowned);
     spelt_out || is_short(unowned) || is_short(bare)
+}
+
+fn without_owner(letters: &str) -> &str {
+    OWNERS.iter().find_map(|owner| letters.strip_prefix(owner)).unwrap_or(letters)
 }
 
 fn contains_any(letters: &str, parts: fn(u8) -> &'static [&'static str]) -> bool {
@@ -176,6 +186,19 @@ mod tests {
         "e\u{200b}mail",
         "ＣＩＴＹ x city",
         "Pho\u{200d}ne",
+        "card",
+        "guest_card",
+        "cardNumber",
+        "CARD-NUMBER",
+        "card_holder_name",
+        "cardExpiry",
+        "creditCard",
+        "credit-card-last4",
+        "CVV",
+        "cvc2",
+        "cardCvv",
+        "guestIban",
+        "passportNumber",
     ];
     const FINE: &[&str] = &[
         "id",
@@ -209,6 +232,11 @@ mod tests {
         "identity",
         "reservationNumber",
         "clock",
+        "giftCard",
+        "gift_card",
+        "discard",
+        "scorecard",
+        "cardinality",
     ];
 
     #[test]
@@ -233,8 +261,8 @@ mod tests {
     proptest! {
         /// Case, `_` and `-` change nothing, wherever they stand.
         #[test]
-        fn case_and_separators_are_ignored(which in 0..8_usize, mask: u32, seps in "[_\\- ]{1,3}", at in 0..5_usize) {
-            let name = ["email", "phone", "address", "postalcode", "country", "language", "smartlockcode", "zipcode"][which];
+        fn case_and_separators_are_ignored(which in 0..12_usize, mask: u32, seps in "[_\\- ]{1,3}", at in 0..5_usize) {
+            let name = ["email", "phone", "address", "postalcode", "country", "language", "smartlockcode", "zipcode", "cardnumber", "cardholder", "creditcard", "passport"][which];
             let mut spelt: String = name
                 .chars()
                 .enumerate()

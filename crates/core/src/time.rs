@@ -162,7 +162,12 @@ impl UnixMs {
         let year_and_t = text.len() > 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[10] == b'T';
         let at = DateTime::parse_from_rfc3339(text).ok().filter(|_| year_and_t)?;
         let at = Self(at.timestamp_millis());
-        (Self::YEAR_0..Self::YEAR_10000).contains(&at).then_some(at)
+        at.is_rfc3339().then_some(at)
+    }
+
+    /// Whether RFC 3339 can write it: its years have four digits.
+    pub fn is_rfc3339(self) -> bool {
+        (Self::YEAR_0..Self::YEAR_10000).contains(&self)
     }
 
     /// 0000-01-01T00:00:00Z

@@ -95,8 +95,14 @@ pub enum StatusChange {
     Activate(Held),
     /// Hold everything until further notice.
     Pause,
-    /// Give up; for administrators.
+    /// Give up, for this reason; for administrators. A webhook that is disabled already gets the new
+    /// reason, unless it is [`StatusChange::NO_REASON`].
     Disable(String),
+}
+
+impl StatusChange {
+    /// What is said where an administrator gives no reason: it takes the place of none.
+    pub const NO_REASON: &str = "disabled by an administrator";
 }
 
 /// What becomes of held deliveries on resumption.
@@ -109,6 +115,17 @@ pub enum Held {
     Latest,
     /// None is delivered.
     Discard,
+}
+
+impl Held {
+    /// The name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deliver => "deliver",
+            Self::Latest => "latest",
+            Self::Discard => "discard",
+        }
+    }
 }
 
 /// Why a change cannot be made.
@@ -194,9 +211,15 @@ impl Status {
     fn asked(&self, change: &StatusChange, now: UnixMs) -> Result<Self, ChangeRefused> {
         Ok(match (self, change) {
             (Self::Disabled { .. }, StatusChange::Pause) => return Err(ChangeRefused::PauseWhileDisabled),
-            (Self::Active { .. }, StatusChange::Activate(_))
-            | (Self::Paused { .. }, StatusChange::Pause)
-            | (Self::Disabled { .. }, StatusChange::Disable(_)) => self.clone(),
+            (Self::Active { .. }, StatusChange::Activate(_)) | (Self::Paused { .. }, StatusChange::Pause) => {
+                self.clone()
+            }
+            (Self::Disabled { .. }, StatusChange::Disable(reason)) if reason == StatusChange::NO_REASON => {
+                self.clone()
+            }
+            (Self::Disabled { at, .. }, StatusChange::Disable(reason)) => {
+                Self::Disabled { at: *at, reason: DisabledReason::Admin(reason.clone()) }
+            }
             (_, StatusChange::Activate(_)) => Self::ACTIVE,
             (_, StatusChange::Pause) => Self::Paused { since: now },
             (_, StatusChange::Disable(reason)) => {
@@ -324,6 +347,23 @@ mod tests {
             webhook(failing()).changed(&asks(StatusChange::Disable("spam".to_owned())), UnixMs(9)).unwrap();
         assert!(matches!(after.status, Status::Disabled { at: UnixMs(9), .. }));
         assert!(effects.cancel_all);
+    }
+
+    /// It has been disabled since then; why is the administrator's to say.
+    #[test]
+    fn what_is_disabled_gets_a_new_reason() {
+        let disabled = webhook(Status::Disabled { at: UnixMs(5), reason: DisabledReason::Failing });
+        let (after, effects) =
+            disabled.changed(&asks(StatusChange::Disable("spam".to_owned())), UnixMs(9)).unwrap();
+        let reason = DisabledReason::Admin("spam".to_owned());
+        assert_eq!(after.status, Status::Disabled { at: UnixMs(5), reason });
+        assert_eq!((after.updated_at, after.version), (UnixMs(9), 2));
+        assert_eq!(effects, Effects { changed: true, ..Effects::default() });
+        for again in ["spam", StatusChange::NO_REASON] {
+            let (same, effects) =
+                after.changed(&asks(StatusChange::Disable(again.to_owned())), UnixMs(10)).unwrap();
+            assert_eq!((&same, effects.changed), (&after, false));
+        }
     }
 
     #[test]

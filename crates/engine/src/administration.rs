@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use stayhook_core::{Catalogue, EventKind, PropertyId};
+use stayhook_core::{Catalogue, EventKind, EventType, PropertyId};
 use stayhook_store::{AttemptLine, DeliveryLine, Stats, StatsRequest, StoreError};
 
 use crate::engine::{Engine, to_the_end};
@@ -56,6 +56,11 @@ impl Engine {
     /// of the configuration, and of [`Engine::put_event_type`] on any node.
     pub fn catalogue(&self) -> Arc<Catalogue> {
         self.shared.catalogue.current()
+    }
+
+    /// An event type as it is built in or configured, whatever [`Engine::put_event_type`] said.
+    pub fn given_event_type(&self, name: &EventType) -> Option<&EventKind> {
+        self.shared.catalogue.given(name)
     }
 
     /// The wire profiles that webhooks may name.

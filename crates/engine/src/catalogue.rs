@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use stayhook_core::{Catalogue, EventKind};
+use stayhook_core::{Catalogue, EventKind, EventType};
 use stayhook_store::StoreError;
 
 use crate::engine::Shared;
@@ -26,6 +26,11 @@ impl Kinds {
     pub(crate) fn current(&self) -> Arc<Catalogue> {
         // Replaced as a whole: there is no half-written one.
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is known of a type without the store.
+    pub(crate) fn given(&self, name: &EventType) -> Option<&EventKind> {
+        self.given.get(name)
     }
 
     fn replace(&self, stored: Vec<EventKind>) {

@@ -11,8 +11,8 @@ use stayhook_core::{
     Webhook, WebhookId, WebhookOptions,
 };
 use stayhook_store::{
-    Author, ChangeError, CreateError, NewWebhook, Order, Patch, Recover, Registered, RequeueError, Rotation,
-    Scope,
+    Author, ChangeError, CreateError, NewWebhook, Order, Patch, Recover, Recovered, Registered, RequeueError,
+    Rotation, Scope,
 };
 
 use crate::engine::{Engine, Shared, to_the_end};
@@ -183,7 +183,8 @@ impl Engine {
         .await
     }
 
-    /// Makes ended deliveries of a webhook due now, in order of acceptance; returns how many.
+    /// Makes ended deliveries of a webhook due now, in order of acceptance; returns how many, and
+    /// how many would end at once again and so stay as they are.
     ///
     /// # Errors
     /// When the scope does not see the webhook, it is not active, or the store fails: then some
@@ -194,14 +195,15 @@ impl Engine {
         id: WebhookId,
         recover: Recover,
         by: By,
-    ) -> Result<u64, RequeueError> {
+    ) -> Result<Recovered, RequeueError> {
         let (shared, scope) = (Arc::clone(&self.shared), scope.clone());
         let order = by.order(shared.clock.now());
+        let recover = Recover { entitled_by_default: shared.config.entitled_by_default, ..recover };
         to_the_end(async move {
-            let requeued = shared.store.recover(&scope, id, recover, &order).await;
+            let recovered = shared.store.recover(&scope, id, recover, &order).await;
             // Also after a failure: part of it may be done.
             shared.feed.wake();
-            requeued
+            recovered
         })
         .await
     }

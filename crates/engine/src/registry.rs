@@ -1,6 +1,6 @@
 //! The node's copy of all webhooks: what fan-out and every attempt look at.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -44,8 +44,34 @@ struct Maps {
     by_property: HashMap<PropertyId, Vec<WebhookId>>,
     /// Of properties with webhooks; the newest that is known.
     entitlements: HashMap<PropertyId, Entitlement>,
-    /// Ids are never given twice: a change that is applied after the deletion is stale.
-    deleted: HashSet<WebhookId>,
+    deleted: Deleted,
+}
+
+/// The webhooks that were deleted last. Ids are never given twice: a change that is applied after
+/// the deletion is stale. It comes late by as long as a task takes between its commit and its next
+/// line, in which far fewer are deleted than are remembered.
+#[derive(Default)]
+struct Deleted {
+    ids: HashSet<WebhookId>,
+    /// In order of deletion.
+    order: VecDeque<WebhookId>,
+}
+
+impl Deleted {
+    /// So many are remembered.
+    const MOST: usize = 16_384;
+
+    fn add(&mut self, id: WebhookId) {
+        if !self.ids.insert(id) {
+            return;
+        }
+        self.order.push_back(id);
+        if self.order.len() > Self::MOST
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+    }
 }
 
 impl Registry {
@@ -103,7 +129,7 @@ impl Registry {
         let entry = Arc::new(self.entry(registered));
         let webhook = &registered.webhook;
         self.write(|maps| {
-            if maps.deleted.contains(&webhook.id) {
+            if maps.deleted.ids.contains(&webhook.id) {
                 return;
             }
             maps.learn(webhook.property, registered.entitlement);
@@ -132,7 +158,7 @@ impl Registry {
 
     pub(crate) fn remove(&self, id: WebhookId) {
         self.write(|maps| {
-            maps.deleted.insert(id);
+            maps.deleted.add(id);
             let Some(entry) = maps.by_id.remove(&id) else { return };
             if let Some(ids) = maps.by_property.get_mut(&entry.webhook.property) {
                 ids.retain(|it| *it != id);
@@ -183,5 +209,24 @@ impl Entry {
             profile: Arc::clone(&self.profile),
             sender: Arc::clone(&self.sender),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_deleted_are_remembered_and_no_more() {
+        let mut deleted = Deleted::default();
+        let most = i64::try_from(Deleted::MOST).unwrap();
+        for round in 0..3 {
+            for id in 0..most {
+                deleted.add(WebhookId(round * most + id));
+                deleted.add(WebhookId(round * most + id));
+            }
+        }
+        assert_eq!((deleted.ids.len(), deleted.order.len()), (Deleted::MOST, Deleted::MOST));
+        assert!((2 * most..3 * most).all(|id| deleted.ids.contains(&WebhookId(id))));
     }
 }

@@ -94,6 +94,7 @@ macro_rules! stamp_store_conformance {
             recover::recovery_keeps_to_what_was_asked_for
             recover::a_large_recovery_is_complete_and_in_order
             recover::concurrent_recoveries_requeue_each_delivery_once
+            recover::recovery_leaves_what_would_end_at_once_again
             recover::what_is_too_old_expires_again
 
             entitlement::nothing_is_set_at_first
@@ -105,6 +106,7 @@ macro_rules! stamp_store_conformance {
             event_types::announcing_adds_no_event_type
 
             audit::every_change_of_a_webhook_is_written_down
+            audit::reasons_and_what_became_of_held_deliveries_are_written_down
             audit::requeueing_is_written_down
             audit::what_concerns_no_webhook_is_written_down
             audit::the_72_hour_rule_is_written_down

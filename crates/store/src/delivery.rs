@@ -8,7 +8,7 @@ use stayhook_core::{
     PropertyId, Reason, Roll, Span, State, Status, UnixMs, WebhookId,
 };
 
-use crate::Body;
+use crate::{Body, Entitlement};
 
 /// A group commit's deliveries that are in memory of the node that accepted them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -271,6 +271,30 @@ pub struct Recover {
     pub failed: bool,
     /// Those that were `skipped` because the webhook was disabled.
     pub missed: bool,
+    /// Whether properties may be served about which nothing was set.
+    pub entitled_by_default: bool,
+}
+
+/// What came of a recovery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// So many deliveries are due now.
+    pub requeued: u64,
+    /// So many stay as they are, since the webhook does not subscribe to their types any more.
+    pub unsubscribed: u64,
+    /// So many stay as they are, since the property is not entitled.
+    pub not_entitled: u64,
+}
+
+impl Recovered {
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            requeued: self.requeued + other.requeued,
+            unsubscribed: self.unsubscribed + other.unsubscribed,
+            not_entitled: self.not_entitled + other.not_entitled,
+        }
+    }
 }
 
 impl Recover {
@@ -282,6 +306,11 @@ impl Recover {
             State::Ended(End::Skipped(_)) | State::Delivered => false,
             State::Pending | State::Held | State::Delivering => false,
         }
+    }
+
+    /// Whether the property of which this was set may be served.
+    pub(crate) fn serves(&self, entitlement: Entitlement) -> bool {
+        entitlement.set.unwrap_or(self.entitled_by_default)
     }
 }
 

@@ -39,8 +39,8 @@ pub use audit::{Action, AuditFilter, AuditLine};
 pub use copy::{CopyError, CopyOptions, CopyProgress, Counted, Place, copy};
 pub use delivery::{
     AttemptLine, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter, DeliveryLine,
-    DeliverySearch, Due, Fate, HandoffId, HoldLimits, Origin, Recover, Reply, StatusChanged, Step, Sweep,
-    Swept, Tried,
+    DeliverySearch, Due, Fate, HandoffId, HoldLimits, Origin, Recover, Recovered, Reply, StatusChanged, Step,
+    Sweep, Swept, Tried,
 };
 pub use error::{ChangeError, CreateError, RequeueError, StoreError};
 pub use event::{
@@ -132,8 +132,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<(), RequeueError>;
 
     /// Makes ended deliveries of a webhook due now, in order of acceptance, each once; returns how
-    /// many. Done in bounded transactions: after a failure some may have been requeued already,
-    /// and asking again requeues the rest.
+    /// many, and how many stay as they are because they would end at once again. Done in bounded
+    /// transactions: after a failure some may have been requeued already, and asking again requeues
+    /// the rest.
     ///
     /// # Errors
     /// When the scope does not see the webhook, or it is not active.
@@ -143,7 +144,7 @@ pub trait Store: Send + Sync + 'static {
         id: WebhookId,
         recover: Recover,
         order: &Order,
-    ) -> Result<u64, RequeueError>;
+    ) -> Result<Recovered, RequeueError>;
 
     /// Says whether a property may be served from now on. Returns its webhooks as they are now.
     async fn set_entitlement(

@@ -70,9 +70,9 @@ use self::shared::{Shared, transaction};
 use crate::{
     AttemptLine, AuditFilter, AuditLine, ChangeError, Claim, Claimed, Collected, Conclude, Concluded,
     CreateError, DeliveryFilter, DeliveryLine, DeliverySearch, EventLine, Intake, Keyring, NewToken,
-    NewWebhook, Order, Origin, Page, PageRequest, Patch, Receipt, Recover, Registered, RegistryChanges,
-    RequeueError, Rotation, Scope, Signal, Stats, StatsRequest, Store, StoreError, Sweep, Swept, Tally,
-    TokenHash, TokenLine, WebhookFilter,
+    NewWebhook, Order, Origin, Page, PageRequest, Patch, Receipt, Recover, Recovered, Registered,
+    RegistryChanges, RequeueError, Rotation, Scope, Signal, Stats, StatsRequest, Store, StoreError, Sweep,
+    Swept, Tally, TokenHash, TokenLine, WebhookFilter,
 };
 
 /// How to open a database.
@@ -230,7 +230,7 @@ impl Store for PostgresStore {
         id: WebhookId,
         recover: Recover,
         order: &Order,
-    ) -> Result<u64, RequeueError> {
+    ) -> Result<Recovered, RequeueError> {
         let mut recovery = requeue::Recovery::start(recover);
         while !recovery.done {
             let step = transaction!(self.shared.pooled(), |conn| async {
@@ -239,7 +239,7 @@ impl Store for PostgresStore {
             });
             recovery = step.map_err(StoreError::from)??;
         }
-        Ok(recovery.requeued)
+        Ok(recovery.recovered)
     }
 
     async fn set_entitlement(

@@ -61,9 +61,9 @@ use crate::columns::StoredWebhook;
 use crate::{
     AttemptLine, AuditFilter, AuditLine, ChangeError, Claim, Claimed, Collected, Conclude, Concluded,
     CreateError, DeliveryFilter, DeliveryLine, DeliverySearch, EventLine, Intake, Keyring, NewToken,
-    NewWebhook, Order, Page, PageRequest, Patch, Receipt, Recover, Registered, RegistryChanges, RequeueError,
-    Rotation, Scope, Signal, Stats, StatsRequest, Step, Store, StoreError, Sweep, Swept, Tally, TokenHash,
-    TokenLine, WebhookFilter,
+    NewWebhook, Order, Page, PageRequest, Patch, Receipt, Recover, Recovered, Registered, RegistryChanges,
+    RequeueError, Rotation, Scope, Signal, Stats, StatsRequest, Step, Store, StoreError, Sweep, Swept, Tally,
+    TokenHash, TokenLine, WebhookFilter,
 };
 
 /// How to open a database.
@@ -198,8 +198,8 @@ impl Store for SqliteStore {
         id: WebhookId,
         recover: Recover,
         order: &Order,
-    ) -> Result<u64, RequeueError> {
-        let mut tale = Tale::default();
+    ) -> Result<Recovered, RequeueError> {
+        let (mut tale, mut recovered) = (Tale::default(), Recovered::default());
         // No event has the smallest id of a moment, so that those of `since` come after it.
         let mut after = EventId::floor(recover.since);
         loop {
@@ -210,10 +210,11 @@ impl Store for SqliteStore {
             let (scope, order) = (scope.clone(), order.clone());
             let job =
                 move |conn: &Connection| requeue::recover(conn, &scope, id, &recover, &order, &found, tale);
-            tale = self.writer.write(requeue::BATCH * ROW, job).await?;
+            let (told, more_recovered) = self.writer.write(requeue::BATCH * ROW, job).await?;
+            (tale, recovered) = (told, recovered.and(more_recovered));
             match last {
                 Some(last) if more => after = last,
-                _ => return Ok(tale.done),
+                _ => return Ok(recovered),
             }
         }
     }

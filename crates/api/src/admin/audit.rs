@@ -1,7 +1,7 @@
 //! `GET /admin/v1/audit?action=&webhookId=&clientId=&since=&until=&limit=&cursor=`: who changed what,
 //! newest first.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,7 +14,7 @@ use crate::error::{Code, Problem};
 use crate::fields::Wrong;
 use crate::openapi::{Answer, Component, Operation, Parameter, Routes, Schema, Tag, Verb, shapes};
 use crate::query::{CURSOR, LIMIT, Query, client, webhook};
-use crate::{Shared, cursor, times};
+use crate::{Shared, body, cursor, times};
 
 const OPERATION: Operation = Operation {
     summary: "Read the audit log",
@@ -100,10 +100,10 @@ struct ActorView<'a> {
 async fn list(
     State(api): State<Shared>,
     administrator: Administrator,
-    RawQuery(query): RawQuery,
+    request: Request,
 ) -> Result<Response, Problem> {
     administrator.needs(OPERATION.scopes)?;
-    let mut query = Query::parse(OPERATION.query, query.as_deref());
+    let mut query = Query::parse(OPERATION.query, request.uri().query());
     let filter = AuditFilter {
         action: query.take("action", action),
         webhook: query.take("webhookId", webhook),
@@ -111,10 +111,11 @@ async fn list(
         since: query.take("since", times::read),
         until: query.take("until", times::read),
     };
-    let request = PageRequest { limit: query.limit(), after: query.take("cursor", cursor::change) };
+    let page = PageRequest { limit: query.limit(), after: query.take("cursor", cursor::change) };
     query.finish()?;
+    body::none(request).await?;
     administrator.sees(&api, filter.webhook, "webhook").await?;
-    let page = api.store().audit(&filter, request).await?;
+    let page = api.store().audit(&filter, page).await?;
     Ok(answer::ok(&PageView {
         data: page.rows.iter().map(ChangeView::of).collect(),
         next_cursor: page.next.map(cursor::after_change),

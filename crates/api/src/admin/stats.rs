@@ -1,6 +1,6 @@
 //! `GET /admin/v1/stats?since=&until=&webhookId=`: figures of one webhook or of all.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 use stayhook_core::{Span, UnixMs};
@@ -11,7 +11,7 @@ use crate::auth::ScopeName;
 use crate::error::{Code, Problem, Subject};
 use crate::openapi::{Answer, Component, Operation, Parameter, Routes, Schema, Tag, Verb, shapes};
 use crate::query::{Query, webhook};
-use crate::{Shared, answer, times};
+use crate::{Shared, answer, body, times};
 
 const OPERATION: Operation = Operation {
     summary: "Figures",
@@ -114,22 +114,29 @@ struct DeliveriesView {
 async fn stats(
     State(api): State<Shared>,
     administrator: Administrator,
-    RawQuery(query): RawQuery,
+    request: Request,
 ) -> Result<Response, Problem> {
     administrator.needs(OPERATION.scopes)?;
-    let mut query = Query::parse(OPERATION.query, query.as_deref());
+    let mut query = Query::parse(OPERATION.query, request.uri().query());
     let (since, until) = (query.take("since", times::read), query.take("until", times::read));
     let webhook = query.take("webhookId", webhook);
     query.finish()?;
+    body::none(request).await?;
     let until = until.unwrap_or_else(|| api.state.engine.now());
     let since = since.unwrap_or_else(|| until.before(WINDOW));
     if since > until {
         return Err(Problem::invalid_field(Subject::Request, "/since", "is later than until"));
     }
+    for (at, name) in [(hour(since), "/since"), (hour(until).after(HOUR), "/until")] {
+        if !at.is_rfc3339() {
+            let detail = "leads beyond the years 0 to 9999: the window is made of whole hours within them";
+            return Err(Problem::invalid_field(Subject::Request, name, detail));
+        }
+    }
     administrator.sees(&api, webhook, "webhook").await?;
-    let request = StatsRequest { webhook, since, until };
-    let stats = api.state.engine.stats(request).await?;
-    Ok(answer::ok(&StatsView::of(&request, &stats)))
+    let asked = StatsRequest { webhook, since, until };
+    let stats = api.state.engine.stats(asked).await?;
+    Ok(answer::ok(&StatsView::of(&asked, &stats)))
 }
 
 impl StatsView {

@@ -1,6 +1,6 @@
 //! `GET …/deliveries?status=&eventType=&bookingId=&since=&until=&limit=&cursor=`: newest first.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use stayhook_core::DeliveryId;
 use stayhook_store::PageRequest;
@@ -14,11 +14,12 @@ use crate::error::Problem;
 use crate::openapi::{Answer, Operation, Schema, Tag, Verb};
 use crate::path::Path;
 use crate::query::{CURSOR, LIMIT, Query};
-use crate::{Shared, cursor};
+use crate::{Shared, body, cursor};
 
 pub(super) const OPERATION: Operation = Operation {
     summary: "List deliveries",
-    details: "What became of events at a webhook, newest first.",
+    details: "What became of events at a webhook, newest first. Where little matches, a page may be short or even empty \
+        although there are more: `nextCursor` alone says whether it was the last.",
     scopes: &[ScopeName::WebhooksRead],
     query: &[
         filter::STATUS,
@@ -37,18 +38,19 @@ pub(super) async fn list(
     State(api): State<Shared>,
     caller: Caller,
     path: Path,
-    RawQuery(query): RawQuery,
+    request: Request,
 ) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
     let webhook = path.webhook()?;
-    let mut query = Query::parse(OPERATION.query, query.as_deref());
+    let mut query = Query::parse(OPERATION.query, request.uri().query());
     let filter = filter(&mut query);
-    let request = PageRequest {
+    let page = PageRequest {
         limit: query.limit(),
         after: query.take("cursor", |text| cursor::delivery(webhook, text)),
     };
     query.finish()?;
-    let page = turn::deliveries(&api, caller.scope(), webhook, &filter, request).await?;
+    body::none(request).await?;
+    let page = turn::deliveries(&api, caller.scope(), webhook, &filter, page).await?;
     let page = page.ok_or_else(|| Problem::no_such("webhook"))?;
     Ok(answer::ok(&PageView {
         data: page.rows.iter().map(DeliveryView::of).collect(),

@@ -1,6 +1,6 @@
 //! `GET …/deliveries/{deliveryId}`: one delivery with its attempts.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::view::DeliveryView;
@@ -9,7 +9,7 @@ use crate::auth::{Caller, ScopeName};
 use crate::error::Problem;
 use crate::openapi::{Answer, Operation, Schema, Tag, Verb};
 use crate::path::Path;
-use crate::{Shared, answer};
+use crate::{Shared, answer, body};
 
 pub(super) const OPERATION: Operation = Operation {
     summary: "Read a delivery",
@@ -24,8 +24,14 @@ pub(super) const OPERATION: Operation = Operation {
     )
 };
 
-pub(super) async fn read(State(api): State<Shared>, caller: Caller, path: Path) -> Result<Response, Problem> {
+pub(super) async fn read(
+    State(api): State<Shared>,
+    caller: Caller,
+    path: Path,
+    request: Request,
+) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
+    body::bare(request).await?;
     let webhook = path.webhook()?;
     let event = path.delivery(webhook)?;
     let found = api.store().delivery(caller.scope(), webhook, event).await?;

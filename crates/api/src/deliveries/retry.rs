@@ -1,6 +1,6 @@
 //! `POST …/deliveries/{deliveryId}/retry`: one more attempt at once, and those that may follow.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 
@@ -8,9 +8,8 @@ use crate::auth::{Caller, ScopeName};
 use crate::error::{Code, Problem};
 use crate::openapi::{Answer, Operation, Schema, Tag, Verb};
 use crate::path::Path;
-use crate::query::Query;
 use crate::webhooks::by_caller;
-use crate::{Shared, answer};
+use crate::{Shared, answer, body};
 
 pub(super) const OPERATION: Operation = Operation {
     summary: "Retry a delivery",
@@ -18,7 +17,7 @@ pub(super) const OPERATION: Operation = Operation {
         same bytes. The webhook must be active.",
     scopes: &[ScopeName::WebhooksWrite],
     answers: &[Answer::json(202, "It is on its way.", Schema::object)],
-    problems: &[Code::InvalidState, Code::InvalidRequest],
+    problems: &[Code::InvalidState],
     ..Operation::new(
         Verb::Post,
         "/public/v1/webhooks/{webhook}/deliveries/{delivery}/retry",
@@ -35,10 +34,10 @@ pub(super) async fn retry(
     State(api): State<Shared>,
     caller: Caller,
     path: Path,
-    RawQuery(query): RawQuery,
+    request: Request,
 ) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
-    Query::parse(OPERATION.query, query.as_deref()).finish()?;
+    body::bare(request).await?;
     let webhook = path.webhook()?;
     let event = path.delivery(webhook)?;
     let retried = api.state.engine.retry(caller.scope(), webhook, event, by_caller(&caller)).await;

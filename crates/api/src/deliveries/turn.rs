@@ -2,10 +2,11 @@
 //! calls them `delivering`; the node itself knows that it has not started them.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use stayhook_core::{EventId, State, WebhookId};
-use stayhook_store::{DeliveryFilter, DeliveryLine, Page, PageRequest, Scope, StoreError};
+use stayhook_core::{DeliveryId, EventId, State, WebhookId};
+use stayhook_engine::Engine;
+use stayhook_store::{DeliveryFilter, DeliveryLine, DeliverySearch, Page, PageRequest, Scope, StoreError};
 
 use crate::Api;
 
@@ -19,60 +20,110 @@ pub(super) async fn deliveries(
 ) -> Result<Option<Page<DeliveryLine, EventId>>, StoreError> {
     let Some(page) = api.store().deliveries(scope, webhook, filter, request).await? else { return Ok(None) };
     // Asked afterwards: what has started meanwhile is `delivering` by now, or was ended.
-    let waiting = api.state.engine.waiting(webhook);
-    if waiting.is_empty() {
-        return Ok(Some(page));
-    }
-    let asked = |state: State| filter.state.as_deref() == Some(state.as_str());
-    if !asked(State::Pending) {
-        let mut page = told_apart(page, &waiting);
-        page.rows.retain(|line| !(asked(State::Delivering) && line.state == State::Pending));
-        return Ok(Some(page));
-    }
-    let in_flight = DeliveryFilter { state: Some(State::Delivering.as_str().to_owned()), ..filter.clone() };
+    let mut turns = Turns::new(&api.state.engine);
+    let Some(in_flight) = turns.look_also(filter) else { return Ok(Some(turns.tell(page, filter))) };
     let Some(others) = api.store().deliveries(scope, webhook, &in_flight, request).await? else {
         return Ok(None);
     };
-    let mut others = told_apart(others, &waiting);
-    others.rows.retain(|line| line.state == State::Pending);
-    Ok(Some(merged(page, others, request.limit)))
+    Ok(Some(merged(page, turns.waiting_of(others), request.limit, |line| line.event)))
+}
+
+/// A page of the log over all webhooks, likewise.
+pub(crate) async fn all_deliveries(
+    api: &Api,
+    search: &DeliverySearch,
+    request: PageRequest<DeliveryId>,
+) -> Result<Page<DeliveryLine, DeliveryId>, StoreError> {
+    let page = api.store().all_deliveries(search, request).await?;
+    let mut turns = Turns::new(&api.state.engine);
+    let Some(filter) = turns.look_also(&search.filter) else { return Ok(turns.tell(page, &search.filter)) };
+    let in_flight = DeliverySearch { filter, ..search.clone() };
+    let others = turns.waiting_of(api.store().all_deliveries(&in_flight, request).await?);
+    Ok(merged(page, others, request.limit, |line| DeliveryId { event: line.event, webhook: line.webhook }))
+}
+
+/// Where a delivery stands that stands so for the store.
+pub(crate) fn state(api: &Api, webhook: WebhookId, event: EventId, stored: State) -> State {
+    let waits = || api.state.engine.waiting(webhook).contains(&event);
+    if stored == State::Delivering && waits() { State::Pending } else { stored }
 }
 
 /// One delivery's line with what this node knows of it.
-pub(crate) fn delivery(api: &Api, mut line: DeliveryLine) -> DeliveryLine {
-    if line.state == State::Delivering && api.state.engine.waiting(line.webhook).contains(&line.event) {
-        line.state = State::Pending;
-    }
-    line
+pub(crate) fn delivery(api: &Api, line: DeliveryLine) -> DeliveryLine {
+    DeliveryLine { state: state(api, line.webhook, line.event, line.state), ..line }
 }
 
-fn told_apart(
-    mut page: Page<DeliveryLine, EventId>,
-    waiting: &HashSet<EventId>,
-) -> Page<DeliveryLine, EventId> {
-    for line in &mut page.rows {
-        if line.state == State::Delivering && waiting.contains(&line.event) {
+/// What waits in this node's memory, of each webhook looked up once.
+struct Turns<'a> {
+    engine: &'a Engine,
+    waiting: HashMap<WebhookId, HashSet<EventId>>,
+}
+
+impl<'a> Turns<'a> {
+    fn new(engine: &'a Engine) -> Self {
+        Self { engine, waiting: HashMap::new() }
+    }
+
+    /// Where deliveries are to be looked for too that the filter wants: `pending` ones among those
+    /// that are `delivering` for the store, if any wait at all.
+    fn look_also(&self, filter: &DeliveryFilter) -> Option<DeliveryFilter> {
+        let (_, waiting) = self.engine.load();
+        let hidden = waiting > 0 && asks_for(filter, State::Pending);
+        let state = Some(State::Delivering.as_str().to_owned());
+        hidden.then(|| DeliveryFilter { state, ..filter.clone() })
+    }
+
+    /// The page with the states as this node knows them, without rows that are not wanted then.
+    fn tell<K>(&mut self, mut page: Page<DeliveryLine, K>, filter: &DeliveryFilter) -> Page<DeliveryLine, K> {
+        for line in &mut page.rows {
+            if self.waits(line) {
+                line.state = State::Pending;
+            }
+        }
+        page.rows.retain(|line| !(asks_for(filter, State::Delivering) && line.state == State::Pending));
+        page
+    }
+
+    /// What waits of a page of what is `delivering` for the store.
+    fn waiting_of<K>(&mut self, mut page: Page<DeliveryLine, K>) -> Page<DeliveryLine, K> {
+        page.rows.retain(|line| self.waits(line));
+        for line in &mut page.rows {
             line.state = State::Pending;
         }
+        page
     }
-    page
+
+    fn waits(&mut self, line: &DeliveryLine) -> bool {
+        let engine = self.engine;
+        line.state == State::Delivering
+            && self
+                .waiting
+                .entry(line.webhook)
+                .or_insert_with(|| engine.waiting(line.webhook))
+                .contains(&line.event)
+    }
+}
+
+fn asks_for(filter: &DeliveryFilter, state: State) -> bool {
+    filter.state.as_deref() == Some(state.as_str())
 }
 
 /// Two pages of one request as one: it reaches as far back as both of them do.
-fn merged(
-    mut page: Page<DeliveryLine, EventId>,
-    others: Page<DeliveryLine, EventId>,
+fn merged<K: Copy + Ord>(
+    mut page: Page<DeliveryLine, K>,
+    others: Page<DeliveryLine, K>,
     limit: usize,
-) -> Page<DeliveryLine, EventId> {
+    key: fn(&DeliveryLine) -> K,
+) -> Page<DeliveryLine, K> {
     let mut next = page.next.max(others.next);
     page.rows.extend(others.rows);
-    page.rows.retain(|line| next.is_none_or(|next| line.event >= next));
-    page.rows.sort_by_key(|line| Reverse(line.event));
+    page.rows.retain(|line| next.is_none_or(|next| key(line) >= next));
+    page.rows.sort_by_key(|line| Reverse(key(line)));
     // A delivery that began to wait between the two looks is in both.
-    page.rows.dedup_by_key(|line| line.event);
+    page.rows.dedup_by_key(|line| key(line));
     if page.rows.len() > limit {
         page.rows.truncate(limit);
-        next = page.rows.last().map(|line| line.event);
+        next = page.rows.last().map(key);
     }
     Page { rows: page.rows, next }
 }
@@ -123,7 +174,12 @@ mod tests {
             let (ours, theirs) = (of(true), of(false));
             let (mut seen, mut after) = (Vec::new(), None);
             loop {
-                let found = merged(page(&ours, after, limit), page(&theirs, after, limit), limit);
+                let found = merged(
+                    page(&ours, after, limit),
+                    page(&theirs, after, limit),
+                    limit,
+                    |line| line.event,
+                );
                 prop_assert!(found.rows.len() <= limit);
                 seen.extend(found.rows.iter().map(|line| line.event));
                 after = found.next;

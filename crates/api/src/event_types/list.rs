@@ -1,15 +1,14 @@
 //! `GET /public/v1/event-types`: what a webhook may subscribe to.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::view::{EVENT_TYPE, KindView};
 use crate::auth::{Caller, ScopeName};
-use crate::error::{Code, Problem};
+use crate::error::Problem;
 use crate::openapi::{Answer, Operation, Routes, Schema, Tag, Verb};
-use crate::query::Query;
-use crate::{Shared, answer};
+use crate::{Shared, answer, body};
 
 const OPERATION: Operation = Operation {
     summary: "List event types",
@@ -17,7 +16,6 @@ const OPERATION: Operation = Operation {
     answers: &[Answer::json(200, "Every known type, by name.", || {
         Schema::object().required("data", Schema::array(Schema::of(&EVENT_TYPE)))
     })],
-    problems: &[Code::InvalidRequest],
     ..Operation::new(Verb::Get, "/public/v1/event-types", Tag::EventTypes, "listEventTypes")
 };
 
@@ -30,13 +28,9 @@ struct CatalogueView<'a> {
     data: Vec<KindView<'a>>,
 }
 
-async fn list(
-    State(api): State<Shared>,
-    caller: Caller,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Problem> {
+async fn list(State(api): State<Shared>, caller: Caller, request: Request) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
-    Query::parse(OPERATION.query, query.as_deref()).finish()?;
+    body::bare(request).await?;
     let catalogue = api.state.engine.catalogue();
     Ok(answer::ok(&CatalogueView { data: catalogue.iter().map(KindView::of).collect() }))
 }

@@ -12,11 +12,13 @@ use crate::error::{Code, FieldError, Problem, Subject};
 use crate::fields::{Fields, Wrong, text};
 use crate::openapi::{Answer, Body, Component, Operation, Routes, Schema, Tag, Verb};
 use crate::path::Path;
-use crate::{Shared, answer, body};
+use crate::query::Query;
+use crate::{Api, Shared, answer, body};
 
 const OPERATION: Operation = Operation {
     summary: "Add an event type",
-    details: "In place of one of the same name, built-in ones included: what is left out is as if it were new. With a \
+    details: "In place of what an earlier PUT said about the same name. What is left out is as it is built in or \
+        configured, and as if it were new where it is neither; a `schema` of `null` stands for none. With a \
         `schema`, events of the type whose `data` does not fit it are refused from now on.",
     scopes: &[ScopeName::Admin],
     body: Some(Body { schema: || Schema::of(&NEW), subject: Subject::Request }),
@@ -37,10 +39,7 @@ fn new() -> Schema {
         `$ref` leads to a part of the schema and not back into itself; regular expressions have no look-around \
         and no back-references; `format` is not asserted.";
     Schema::object()
-        .optional(
-            "label",
-            Schema::text_of(1, MOST_LABEL).or_null().says("A short name in words; the name unless given."),
-        )
+        .optional("label", Schema::text_of(1, MOST_LABEL).or_null().says("A short name in words."))
         .optional(
             "description",
             Schema::text().with("maxLength", MOST_DESCRIPTION as i64).or_null().says("When it happens."),
@@ -59,9 +58,11 @@ async fn put(
     request: Request,
 ) -> Result<Response, Problem> {
     administrator.needs(OPERATION.scopes)?;
+    Query::parse(OPERATION.query, request.uri().query()).finish()?;
     administrator.needs_everything("event type")?;
     let name = name(&path)?;
-    let kind = read(name, body::json(request, body::PUBLIC_BYTES, JSON_DEPTH_LIMIT).await?)?;
+    let json = body::json(request, body::PUBLIC_BYTES, JSON_DEPTH_LIMIT).await?;
+    let kind = read(given(&api, name), json)?;
     let shown = answer::ok(&KindView::of(&kind));
     api.state.engine.put_event_type(kind, administrator.by()).await?;
     Ok(shown)
@@ -72,21 +73,37 @@ fn name(path: &Path) -> Result<EventType, Problem> {
         .map_err(|error| Problem::invalid_field(Subject::Request, "/type", format!("in the path: {error}")))
 }
 
-fn read(name: EventType, json: Json) -> Result<EventKind, Problem> {
+/// The type as the deployment has it without any PUT.
+fn given(api: &Api, name: EventType) -> EventKind {
+    let given = api.state.engine.given_event_type(&name).cloned();
+    given.unwrap_or_else(|| EventKind {
+        label: name.to_string(),
+        description: String::new(),
+        schema: None,
+        name,
+    })
+}
+
+/// What the body makes of a type.
+fn read(given: EventKind, json: Json) -> Result<EventKind, Problem> {
     let invalid = |errors| Problem::invalid(Subject::Request, errors);
     let mut fields = Fields::of(json, String::new()).map_err(invalid)?;
     let label = fields.optional("label", |json| words(json, 1, MOST_LABEL));
     let description = fields.optional("description", |json| words(json, 0, MOST_DESCRIPTION));
-    let schema = fields.optional("schema", Ok);
+    let schema = fields.given("schema", |json| Ok(Some(json).filter(|json| !json.is_null())));
     let mut wrong = fields.finish();
-    if let Some(Err(error)) = schema.as_ref().map(DataSchema::compile) {
+    if let Some(Err(error)) = schema.as_ref().and_then(Option::as_ref).map(DataSchema::compile) {
         wrong.push(FieldError { pointer: format!("/schema{}", error.pointer), detail: error.detail.into() });
     }
     if !wrong.is_empty() {
         return Err(invalid(wrong));
     }
-    let label = label.unwrap_or_else(|| name.to_string());
-    Ok(EventKind { name, label, description: description.unwrap_or_default(), schema })
+    Ok(EventKind {
+        label: label.unwrap_or(given.label),
+        description: description.unwrap_or(given.description),
+        schema: schema.unwrap_or(given.schema),
+        name: given.name,
+    })
 }
 
 /// Text of a bounded length that prints in one paragraph.

@@ -13,6 +13,7 @@ use super::{schema, split};
 use crate::auth::{Caller, Internal, ScopeName};
 use crate::error::{Problem, ProblemView, Subject};
 use crate::openapi::{Answer, Body, Operation, Schema, Tag, Verb};
+use crate::query::Query;
 use crate::{Api, Shared, answer, body};
 
 pub(super) const OPERATION: Operation = Operation {
@@ -51,6 +52,7 @@ pub(super) async fn batch(
 ) -> Result<Response, Problem> {
     let caller = internal.caller();
     caller.needs(OPERATION.scopes)?;
+    Query::parse(OPERATION.query, request.uri().query()).finish()?;
     if request.headers().contains_key(IDEMPOTENCY_KEY) {
         let detail =
             "belongs to one event: leave the header Idempotency-Key out, give each event its own member";

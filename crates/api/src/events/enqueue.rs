@@ -9,6 +9,7 @@ use super::{members, schema};
 use crate::auth::{Internal, ScopeName};
 use crate::error::{Code, Problem, Subject};
 use crate::openapi::{Answer, Body, Operation, Parameter, Schema, Tag, Verb};
+use crate::query::Query;
 use crate::{Shared, answer, body};
 
 pub(super) const OPERATION: Operation = Operation {
@@ -39,6 +40,7 @@ pub(super) async fn enqueue(
 ) -> Result<Response, Problem> {
     let caller = internal.caller();
     caller.needs(OPERATION.scopes)?;
+    Query::parse(OPERATION.query, request.uri().query()).finish()?;
     let key = header_key(request.headers())?;
     let body = body::large(request, api.state.limits.event_bytes, &api.room).await?;
     let json = Json::parse(&body.bytes, JSON_DEPTH_LIMIT)?;

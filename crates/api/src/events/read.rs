@@ -1,7 +1,7 @@
 //! `GET /internal/v1/events/{id}`: an event, and what became of it at every webhook that its
 //! property had when it was accepted.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 use stayhook_core::{DeliveryId, End, EventId, Reason, State as DeliveryState};
@@ -9,11 +9,11 @@ use stayhook_store::{EventLine, TargetLine};
 
 use super::schema;
 use crate::auth::{Internal, ScopeName};
-use crate::deliveries::BookingView;
+use crate::deliveries::{self, BookingView};
 use crate::error::Problem;
 use crate::openapi::{Answer, Operation, Schema, Tag, Verb};
 use crate::path::Path;
-use crate::{Shared, answer};
+use crate::{Api, Shared, answer, body};
 
 pub(super) const OPERATION: Operation = Operation {
     summary: "Look an event up",
@@ -53,17 +53,19 @@ pub(super) async fn read(
     State(api): State<Shared>,
     internal: Internal,
     path: Path,
+    request: Request,
 ) -> Result<Response, Problem> {
     let caller = internal.caller();
     caller.needs(OPERATION.scopes)?;
+    body::bare(request).await?;
     let event = api.store().event(path.event()?).await?;
     let event = event.filter(|event| caller.may_touch(event.property));
     let event = event.ok_or_else(|| Problem::no_such("event"))?;
-    Ok(answer::ok(&EventView::of(&event)))
+    Ok(answer::ok(&EventView::of(&api, &event)))
 }
 
 impl<'a> EventView<'a> {
-    fn of(event: &'a EventLine) -> Self {
+    fn of(api: &Api, event: &'a EventLine) -> Self {
         Self {
             id: event.id.to_string(),
             kind: event.kind.as_str(),
@@ -72,19 +74,20 @@ impl<'a> EventView<'a> {
             created_at: event.created_at.rfc3339_millis(),
             accepted_at: event.id.accepted_at().rfc3339_millis(),
             client_id: event.client.as_str(),
-            deliveries: event.targets.iter().map(|target| TargetView::of(event.id, target)).collect(),
+            deliveries: event.targets.iter().map(|target| TargetView::of(api, event.id, target)).collect(),
         }
     }
 }
 
 impl TargetView {
-    fn of(event: EventId, target: &TargetLine) -> Self {
-        let logged = target.state != DeliveryState::Ended(End::Skipped(Reason::Unsubscribed));
+    fn of(api: &Api, event: EventId, target: &TargetLine) -> Self {
+        let state = deliveries::state_here(api, target.webhook, event, target.state);
+        let logged = state != DeliveryState::Ended(End::Skipped(Reason::Unsubscribed));
         Self {
             id: logged.then(|| DeliveryId { event, webhook: target.webhook }.to_string()),
             webhook_id: target.webhook.0,
-            status: target.state.as_str(),
-            reason: target.state.reason().map(Reason::as_str),
+            status: state.as_str(),
+            reason: state.reason().map(Reason::as_str),
             attempt_count: target.attempts,
         }
     }

@@ -1,7 +1,7 @@
 //! `GET /openapi.json`, for tools, and `GET /docs`, for people. No token.
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
@@ -9,7 +9,8 @@ use axum::response::{IntoResponse as _, Response};
 use super::document::document;
 use super::page::Page;
 use super::{Answer, Operation, Routes, Schema, Tag, Verb};
-use crate::Shared;
+use crate::error::Problem;
+use crate::{Shared, body};
 
 const DOCUMENT: Operation = Operation {
     summary: "This description",
@@ -46,15 +47,17 @@ impl Description {
     }
 }
 
-async fn read_document(State(api): State<Shared>) -> Response {
-    ([(CONTENT_TYPE, "application/json")], api.description.document.clone()).into_response()
+async fn read_document(State(api): State<Shared>, request: Request) -> Result<Response, Problem> {
+    body::bare(request).await?;
+    Ok(([(CONTENT_TYPE, "application/json")], api.description.document.clone()).into_response())
 }
 
-async fn read_page(State(api): State<Shared>) -> Response {
+async fn read_page(State(api): State<Shared>, request: Request) -> Result<Response, Problem> {
+    body::bare(request).await?;
     let Description { page, policy, .. } = &api.description;
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (CONTENT_SECURITY_POLICY, policy.clone()),
     ];
-    (headers, page.clone()).into_response()
+    Ok((headers, page.clone()).into_response())
 }

@@ -138,12 +138,11 @@ impl Operation {
         if self.path_parameters().next().is_some() {
             codes.push(Code::NotFound);
         }
-        if !self.query.is_empty() {
-            codes.push(Code::InvalidRequest);
-        }
-        if let Some(body) = &self.body {
-            codes.extend([Code::InvalidJson, Code::PayloadTooLarge, Code::UnsupportedMediaType]);
-            codes.push(body.subject.code());
+        // Whatever is not asked for is refused, in the query and in the body.
+        codes.extend([Code::InvalidJson, Code::PayloadTooLarge]);
+        match &self.body {
+            Some(body) => codes.extend([Code::UnsupportedMediaType, body.subject.code()]),
+            None => codes.push(Code::InvalidRequest),
         }
         codes.sort_by_key(|code| (code.status(), code.as_str()));
         codes.dedup();

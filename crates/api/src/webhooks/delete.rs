@@ -1,6 +1,6 @@
 //! `DELETE /public/v1/webhooks/{id}`: what waits is cancelled, the secret wiped, the slot free.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
@@ -8,8 +8,7 @@ use crate::auth::{Caller, ScopeName};
 use crate::error::{Code, Problem};
 use crate::openapi::{Answer, Operation, Tag, Verb};
 use crate::path::Path;
-use crate::query::Query;
-use crate::{Shared, answer, etag};
+use crate::{Shared, answer, body, etag};
 
 pub(super) const OPERATION: Operation = Operation {
     summary: "Delete a webhook",
@@ -17,7 +16,7 @@ pub(super) const OPERATION: Operation = Operation {
     scopes: &[ScopeName::WebhooksWrite],
     headers: &[etag::IF_MATCH_PARAMETER],
     answers: &[Answer::empty(204, "It is gone.")],
-    problems: &[Code::PreconditionFailed, Code::InvalidRequest],
+    problems: &[Code::PreconditionFailed],
     ..Operation::new(Verb::Delete, "/public/v1/webhooks/{webhook}", Tag::Webhooks, "deleteWebhook")
 };
 
@@ -25,11 +24,11 @@ pub(super) async fn delete(
     State(api): State<Shared>,
     caller: Caller,
     path: Path,
-    RawQuery(query): RawQuery,
     headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
-    Query::parse(OPERATION.query, query.as_deref()).finish()?;
+    body::bare(request).await?;
     let id = path.webhook()?;
     let by = super::by(&caller, &headers);
     api.state.engine.delete_webhook(caller.scope(), id, by).await?;

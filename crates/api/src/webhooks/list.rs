@@ -1,7 +1,7 @@
 //! `GET /public/v1/webhooks?propertyId=&status=&limit=&cursor=`: the caller's webhooks,
 //! newest first.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use stayhook_store::{PageRequest, StatusName, WebhookFilter};
 
@@ -13,7 +13,7 @@ use crate::error::Problem;
 use crate::fields::Wrong;
 use crate::openapi::{Answer, Operation, Parameter, Schema, Tag, Verb, shapes};
 use crate::query::{CURSOR, LIMIT, Query, property};
-use crate::{Shared, cursor};
+use crate::{Shared, body, cursor};
 
 pub(super) const OPERATION: Operation = Operation {
     summary: "List webhooks",
@@ -32,15 +32,16 @@ pub(super) const OPERATION: Operation = Operation {
 pub(super) async fn list(
     State(api): State<Shared>,
     caller: Caller,
-    RawQuery(query): RawQuery,
+    request: Request,
 ) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
-    let mut query = Query::parse(OPERATION.query, query.as_deref());
+    let mut query = Query::parse(OPERATION.query, request.uri().query());
     let filter =
         WebhookFilter { property: query.take("propertyId", property), status: query.take("status", status) };
-    let request = PageRequest { limit: query.limit(), after: query.take("cursor", cursor::webhook) };
+    let page = PageRequest { limit: query.limit(), after: query.take("cursor", cursor::webhook) };
     query.finish()?;
-    let page = api.store().webhooks(caller.scope(), &filter, request).await?;
+    body::none(request).await?;
+    let page = api.store().webhooks(caller.scope(), &filter, page).await?;
     Ok(answer::ok(&PageView {
         data: page.rows.iter().map(WebhookView::of).collect(),
         next_cursor: page.next.map(cursor::after_webhook),

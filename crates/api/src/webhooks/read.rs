@@ -1,6 +1,6 @@
 //! `GET /public/v1/webhooks/{id}`
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use stayhook_core::{SigningSecret, Webhook};
@@ -9,11 +9,10 @@ use stayhook_profile::SecretVisibility;
 use super::schema;
 use super::view::WebhookView;
 use crate::auth::{Caller, ScopeName};
-use crate::error::{Code, Problem};
+use crate::error::Problem;
 use crate::openapi::{Answer, Header, Operation, Schema, Tag, Verb};
 use crate::path::Path;
-use crate::query::Query;
-use crate::{Api, Shared, answer, etag};
+use crate::{Api, Shared, answer, body, etag};
 
 pub(super) const OPERATION: Operation = Operation {
     summary: "Read a webhook",
@@ -23,7 +22,6 @@ pub(super) const OPERATION: Operation = Operation {
         Answer::json(200, "The webhook.", || Schema::of(&schema::WEBHOOK)).with(&[Header::ETag]),
         Answer::empty(304, "It is still as `If-None-Match` says.").with(&[Header::ETag]),
     ],
-    problems: &[Code::InvalidRequest],
     ..Operation::new(Verb::Get, "/public/v1/webhooks/{webhook}", Tag::Webhooks, "getWebhook")
 };
 
@@ -31,11 +29,11 @@ pub(super) async fn read(
     State(api): State<Shared>,
     caller: Caller,
     path: Path,
-    RawQuery(query): RawQuery,
     headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
-    Query::parse(OPERATION.query, query.as_deref()).finish()?;
+    body::bare(request).await?;
     let webhook = api.store().webhook(caller.scope(), path.webhook()?).await?;
     let webhook = webhook.ok_or_else(|| Problem::no_such("webhook"))?;
     let secret = readable_secret(&api, &webhook).await?;

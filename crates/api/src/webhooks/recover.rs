@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 use stayhook_core::{JSON_DEPTH_LIMIT, Json, Span, UnixMs};
-use stayhook_store::Recover;
+use stayhook_store::{Recover, Recovered};
 
 use crate::auth::{Caller, ScopeName};
 use crate::error::{Code, Problem, Subject};
@@ -18,7 +18,8 @@ pub(super) const OPERATION: Operation = Operation {
     summary: "Recover deliveries",
     details: "Requeues deliveries of events accepted in a window, in that order, each at most once and under its own \
         event id: `failed` are those that were cancelled or expired, `missed` those that were skipped while the \
-        webhook was disabled. The webhook must be active.",
+        webhook was disabled. What would end at once again stays as it is, and is counted by itself. The webhook must \
+        be active.",
     scopes: &[ScopeName::WebhooksWrite],
     body: Some(Body { schema: || Schema::of(&REQUEST), subject: Subject::Request }),
     answers: &[Answer::json(202, "They are on their way.", || Schema::of(&RESULT))],
@@ -44,12 +45,48 @@ fn request() -> Schema {
 }
 
 fn result() -> Schema {
-    Schema::object().required("requeued", Schema::count().says("How many deliveries."))
+    let stays = Schema::object()
+        .optional(
+            "unsubscribed",
+            Schema::count().says("The webhook does not subscribe to their types any more."),
+        )
+        .optional("not_entitled", Schema::count().says("The property is not entitled."));
+    Schema::object()
+        .required("requeued", Schema::count().says("How many deliveries are on their way."))
+        .optional(
+            "notRequeued",
+            stays.says("How many stay as they are, since they would end at once again, by reason."),
+        )
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct RecoverView {
     requeued: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_requeued: Option<StaysView>,
+}
+
+/// By the reason as deliveries bear it.
+#[derive(Serialize)]
+struct StaysView {
+    #[serde(skip_serializing_if = "is_zero")]
+    unsubscribed: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    not_entitled: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl RecoverView {
+    fn of(recovered: Recovered) -> Self {
+        let Recovered { requeued, unsubscribed, not_entitled } = recovered;
+        let stays = StaysView { unsubscribed, not_entitled };
+        Self { requeued, not_requeued: (unsubscribed + not_entitled > 0).then_some(stays) }
+    }
 }
 
 pub(super) async fn recover(
@@ -64,9 +101,9 @@ pub(super) async fn recover(
     let by = super::by_caller(&caller);
     let json = body::json(request, body::PUBLIC_BYTES, JSON_DEPTH_LIMIT).await?;
     let recover = read(json, api.state.engine.now())?;
-    let requeued = api.state.engine.recover(caller.scope(), id, recover, by).await;
-    let requeued = requeued.map_err(|error| Problem::not_requeued(error, "webhook"))?;
-    Ok(answer::accepted(&RecoverView { requeued }))
+    let recovered = api.state.engine.recover(caller.scope(), id, recover, by).await;
+    let recovered = recovered.map_err(|error| Problem::not_requeued(error, "webhook"))?;
+    Ok(answer::accepted(&RecoverView::of(recovered)))
 }
 
 fn read(json: Json, now: UnixMs) -> Result<Recover, Problem> {
@@ -83,7 +120,8 @@ fn read(json: Json, now: UnixMs) -> Result<Recover, Problem> {
         // What is accepted in this very millisecond has been accepted up to now.
         (Some(since), wrong) if wrong.is_empty() => {
             let until = until.unwrap_or(now.after(Span::millis(1)));
-            Ok(Recover { since, until, failed, missed })
+            // What the deployment says of entitlements is for the engine to add.
+            Ok(Recover { since, until, failed, missed, entitled_by_default: true })
         }
         (_, wrong) => Err(invalid(wrong)),
     }

@@ -109,6 +109,16 @@ async fn an_administrator_disables_with_a_reason_that_the_owner_sees() {
         (&json!("disabled"), &json!("too many complaints"))
     );
     assert_eq!(shown["disabledAt"], "2026-05-27T16:40:00Z");
+    let why = json!({"status": "disabled", "reason": "complaints, see ticket 7"});
+    assert_eq!(house.patch(&house.admin, &path, &why).await.header("etag"), "\"v3\"");
+    let shown = house.get(&house.owner, &own).await.json();
+    assert_eq!(shown["disabledReason"], "complaints, see ticket 7", "the newest reason counts");
+    assert_eq!(shown["disabledAt"], "2026-05-27T16:40:00Z");
+    let line = get(&house, "/admin/v1/audit").await["data"][0].clone();
+    assert_eq!(line["before"], json!({"disabledReason": "too many complaints"}));
+    assert_eq!(line["after"], json!({"disabledReason": "complaints, see ticket 7"}));
+    let without = house.patch(&house.admin, &path, &json!({"status": "disabled"})).await;
+    assert_eq!(without.json()["disabledReason"], "complaints, see ticket 7", "no reason takes none away");
     house.patch(&house.admin, &path, &json!({"status": "paused"})).await.problem(409, "invalid_state");
     house.patch(&house.admin, &path, &json!({"status": "active"})).await;
     assert_eq!(house.get(&house.owner, &own).await.json()["status"], "active");
@@ -165,6 +175,9 @@ async fn resuming_may_drop_what_was_held() {
     house.patch(&house.admin, &path, &json!({"status": "active", "held": "discard"})).await;
     all_are(&house, id, 2, "cancelled").await;
     assert_eq!(house.receiver.count(), 0);
+    let line = get(&house, "/admin/v1/audit").await["data"][0].clone();
+    assert_eq!(line["before"], json!({"status": "paused"}));
+    assert_eq!(line["after"], json!({"status": "active", "held": "discard"}));
 }
 
 #[tokio::test]
@@ -317,6 +330,15 @@ async fn figures_tell_what_was_delivered_and_what_waits() {
     for bad in ["since=x", "since=2026-05-28T00:00:00Z", "webhookId=x", "hours=3"] {
         assert_eq!(house.get(&house.admin, &format!("{STATS}?{bad}")).await.status, 422, "{bad}");
     }
+    for (beyond, pointer) in [
+        ("until=0000-01-01T12:00:00Z", "/since"),
+        ("since=2026-05-27T16:00:00Z&until=9999-12-31T23:30:00Z", "/until"),
+    ] {
+        let wrong = house.get(&house.admin, &format!("{STATS}?{beyond}")).await.wrong("invalid_request");
+        assert_eq!(wrong[0].0, pointer, "{beyond}");
+    }
+    let widest = "since=0000-01-01T00:00:00Z&until=9999-12-31T22:59:59Z";
+    assert_eq!(get(&house, &format!("{STATS}?{widest}")).await["until"], "9999-12-31T23:00:00.000Z");
 }
 
 /// An administrator of some properties sees nothing of the others.
@@ -346,8 +368,9 @@ async fn an_administrators_token_is_for_its_properties() {
         ("GET", format!("{STATS}?webhookId={third}"), format!("{STATS}?webhookId=999999")),
         ("GET", format!("/admin/v1/audit?webhookId={third}"), "/admin/v1/audit?webhookId=999999".to_owned()),
     ] {
-        let hidden = house.write(method, &limited, &path, r#"{"status":"paused"}"#).await;
-        let missing = house.write(method, &limited, &missing, r#"{"status":"paused"}"#).await;
+        let body = if method == "PATCH" { r#"{"status":"paused"}"# } else { "" };
+        let hidden = house.write(method, &limited, &path, body).await;
+        let missing = house.write(method, &limited, &missing, body).await;
         hidden.problem(404, "not_found");
         assert_eq!(hidden.body, missing.body, "{method} {path}");
     }

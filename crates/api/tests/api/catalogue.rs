@@ -43,6 +43,22 @@ async fn an_event_type_that_is_added_is_known_everywhere_at_once() {
     assert_eq!(bare, json!({"name": "room.cleaned", "label": "room.cleaned", "description": ""}));
 }
 
+/// A PUT that says nothing about a member leaves what is built in.
+#[tokio::test]
+async fn built_in_types_keep_what_is_left_out() {
+    let house = House::new().await;
+    let path = "/admin/v1/event-types/booking.created";
+    let built_in = json!({
+        "name": "booking.created", "label": "Booking created", "description": "A new booking exists",
+    });
+    assert_eq!(house.put(&house.admin, path, &json!({})).await.json(), built_in);
+    let mut expected = built_in.clone();
+    (expected["description"], expected["schema"]) = (json!("Ours"), json!({"type": "object"}));
+    let change = json!({"description": "Ours", "schema": {"type": "object"}});
+    assert_eq!(house.put(&house.admin, path, &change).await.json(), expected);
+    assert_eq!(house.put(&house.admin, path, &json!({"label": null})).await.json(), built_in, "as it began");
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_an_event_type_is_named() {
     let house = House::new().await;

@@ -23,5 +23,6 @@ mod operations;
 mod protocol;
 mod rates;
 mod registry;
+mod strict;
 mod validation;
 mod versions;

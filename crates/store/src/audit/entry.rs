@@ -1,8 +1,10 @@
 //! What a change writes into the audit log, the same in both databases: who, what, before and
 //! after as JSON objects. Of secrets there is nothing in it, of credentials their kind alone.
 
-use serde_json::json;
-use stayhook_core::{ClientId, DeliveryId, EventKind, PropertyId, Span, State, UnixMs, Webhook, WebhookId};
+use serde_json::{Map, Value, json};
+use stayhook_core::{
+    ClientId, DeliveryId, EventKind, Held, PropertyId, Span, State, UnixMs, Webhook, WebhookId,
+};
 
 use super::words::{AUTH, event_type_text, state_text, text, token_text, webhook_members};
 use crate::{Action, AuditFilter, AuditLine, Author, Recover, TokenLine};
@@ -53,6 +55,15 @@ impl Entry {
         }
         let (was, is) = (Some(text(was)), Some(text(is)));
         Self { before: was, after: is, ..Self::about(after, by, after.updated_at, Action::WebhookChanged) }
+    }
+
+    /// The same, where that released what was held in another manner than the usual.
+    pub(crate) fn releasing(self, held: Option<Held>) -> Self {
+        let Some(held) = held.filter(|it| *it != Held::default()) else { return self };
+        let after = self.after.as_deref().and_then(|it| serde_json::from_str::<Map<String, Value>>(it).ok());
+        let mut after = after.unwrap_or_default();
+        after.insert("held".to_owned(), json!(held.as_str()));
+        Self { after: Some(text(after)), ..self }
     }
 
     /// A webhook was deleted.
@@ -203,7 +214,6 @@ impl AuditFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
     use stayhook_core::{DisabledReason, Status, Subscription, WebhookOptions};
 
     fn client(name: &str) -> ClientId {
@@ -240,6 +250,22 @@ mod tests {
         assert_eq!(object(entry.after.as_ref()), json!({ "url": "https://b.example.com/" }));
         assert_eq!((entry.at, entry.subject.as_str()), (UnixMs(9), "801"));
         assert_eq!((entry.webhook, entry.owner), (Some(WebhookId(801)), Some(client("pms"))));
+    }
+
+    /// What is dropped for good is somebody's decision.
+    #[test]
+    fn what_becomes_of_held_deliveries_shows() {
+        let paused = Webhook { status: Status::Paused { since: UnixMs(7) }, ..webhook() };
+        for (held, expected) in [
+            (None, json!({ "status": "active" })),
+            (Some(Held::Deliver), json!({ "status": "active" })),
+            (Some(Held::Latest), json!({ "status": "active", "held": "latest" })),
+            (Some(Held::Discard), json!({ "status": "active", "held": "discard" })),
+        ] {
+            let entry = Entry::changed(&Author::Operator, &paused, &webhook(), None).releasing(held);
+            assert_eq!(object(entry.before.as_ref()), json!({ "status": "paused" }));
+            assert_eq!(object(entry.after.as_ref()), expected);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use stayhook_core::{
 use super::fixtures::*;
 use crate::{
     Action, AuditFilter, AuditLine, Author, NewToken, NewWebhook, Order, Page, PageRequest, Patch,
-    PropertyScope, Recover, Rotation, TargetFate, TokenHash,
+    PropertyScope, Recover, Recovered, Rotation, TargetFate, TokenHash,
 };
 
 fn by_client(now: UnixMs) -> Order {
@@ -82,6 +82,29 @@ pub async fn every_change_of_a_webhook_is_written_down(store: Any) {
     assert_eq!((line.after, audit(&store).await.len()), (None, 5));
 }
 
+/// Who gives another reason is on record, and so is who dropped what was held.
+pub async fn reasons_and_what_became_of_held_deliveries_are_written_down(store: Any) {
+    let id = webhook(&store).await;
+    switch(&store, id, StatusChange::Disable("spam".to_owned()), at(1)).await;
+    let line = last(&store).await;
+    assert!(text(line.after.as_ref()).contains(r#""disabledReason":"spam""#), "{line:?}");
+    let again = switch(&store, id, StatusChange::Disable("abuse".to_owned()), at(2)).await;
+    let reason = stayhook_core::DisabledReason::Admin("abuse".to_owned());
+    assert_eq!(again.webhook.status, stayhook_core::Status::Disabled { at: at(1), reason });
+    let line = last(&store).await;
+    assert_eq!((line.action, line.at), (Action::WebhookChanged, at(2)));
+    assert_eq!(text(line.before.as_ref()), r#"{"disabledReason":"spam"}"#);
+    assert_eq!(text(line.after.as_ref()), r#"{"disabledReason":"abuse"}"#);
+    switch(&store, id, StatusChange::Activate(Held::Discard), at(3)).await;
+    assert!(!text(last(&store).await.after.as_ref()).contains("held"), "nothing was held");
+    switch(&store, id, StatusChange::Pause, at(4)).await;
+    wait(&store, id, event_id(5, 0)).await;
+    switch(&store, id, StatusChange::Activate(Held::Discard), at(6)).await;
+    let line = last(&store).await;
+    assert_eq!(text(line.before.as_ref()), r#"{"status":"paused"}"#);
+    assert_eq!(text(line.after.as_ref()), r#"{"held":"discard","status":"active"}"#);
+}
+
 pub async fn requeueing_is_written_down(store: Any) {
     let id = webhook(&store).await;
     let event = event_id(0, 1);
@@ -96,7 +119,8 @@ pub async fn requeueing_is_written_down(store: Any) {
     let skip = TargetFate::Skip(stayhook_core::Reason::WebhookDisabled);
     let rows: Vec<_> = (0..600).map(|number| row(event_id(1, number), &[(id, skip)])).collect();
     accept(&store, rows).await;
-    let recover = Recover { since: at(0), until: at(50), failed: false, missed: true };
+    let recover =
+        Recover { since: at(0), until: at(50), failed: false, missed: true, entitled_by_default: true };
     let before = audit(&store).await.len();
     store.recover(EVERYTHING, id, recover, &by_admin(at(300))).await.unwrap();
     let line = last(&store).await;
@@ -189,8 +213,9 @@ pub async fn what_changes_nothing_is_not_written_down(store: Any) {
     assert!(store.rotate_secret(EVERYTHING, id, rotation, &only_at(&[9], at(1))).await.is_err());
     assert!(store.create_webhook(NewWebhook { limit: 1, ..new_webhook(101) }).await.is_err());
     assert!(store.retry(EVERYTHING, id, event_id(9, 9), &order(at(1))).await.is_err());
-    let recover = Recover { since: at(0), until: at(9), failed: true, missed: true };
-    assert_eq!(store.recover(EVERYTHING, id, recover, &order(at(1))).await.unwrap(), 0);
+    let recover =
+        Recover { since: at(0), until: at(9), failed: true, missed: true, entitled_by_default: true };
+    assert_eq!(store.recover(EVERYTHING, id, recover, &order(at(1))).await.unwrap(), Recovered::default());
     assert!(!store.revoke_token(made.id, at(3)).await.unwrap());
     assert!(store.create_token(token(1)).await.is_err(), "the hash is there already");
     // A run of failures is no change of the webhook.

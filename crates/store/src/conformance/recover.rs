@@ -1,18 +1,18 @@
 //! Deliveries that are made due again by time window.
 
-use stayhook_core::{End, Reason, Span, State, WebhookId};
+use stayhook_core::{End, Reason, Span, State, Subscription, WebhookChange, WebhookId};
 
 use super::fixtures::*;
 use super::requeue::{conclude_due, numbers, switch_off_and_on};
-use crate::{Recover, Step, Sweep, TargetFate};
+use crate::{NewRow, Recover, Recovered, Step, Sweep, TargetFate};
 
 /// Of events accepted from `since` on, and before `until`.
 fn window(since: i64, until: i64) -> Recover {
-    Recover { since: at(since), until: at(until), failed: true, missed: true }
+    Recover { since: at(since), until: at(until), failed: true, missed: true, entitled_by_default: true }
 }
 
 async fn recover(store: &Any, id: WebhookId, recover: Recover, now: i64) -> u64 {
-    store.recover(EVERYTHING, id, recover, &order(at(now))).await.unwrap()
+    store.recover(EVERYTHING, id, recover, &order(at(now))).await.unwrap().requeued
 }
 
 /// One delivery of every fate, a millisecond apart from `begin` on; then the webhook is active.
@@ -128,6 +128,44 @@ pub async fn concurrent_recoveries_requeue_each_delivery_once(store: Any) {
     assert_eq!((requeued, due(&store, 9_000).await.len()), (1_100, 1_100));
 }
 
+/// What would be called off at once is not put back however often it is asked for, and the answer
+/// says why.
+pub async fn recovery_leaves_what_would_end_at_once_again(store: Any) {
+    let id = webhook(&store).await;
+    let kinds = ["booking.created", "booking.updated", "booking.created", "booking.updated"];
+    for (ms, name) in (1_i64..).zip(kinds) {
+        let skip = TargetFate::Skip(Reason::WebhookDisabled);
+        let row = row(event_id(ms, 0), &[(id, skip)]);
+        accept(&store, vec![NewRow { kind: kind(name), ..row }]).await;
+    }
+    let narrow = WebhookChange {
+        events: Some(Subscription::parse(["booking.created"]).unwrap()),
+        ..WebhookChange::default()
+    };
+    change(&store, id, narrow, at(100)).await;
+    let recover = async |recover: Recover, now: i64| {
+        store.recover(EVERYTHING, id, recover, &order(at(now))).await.unwrap()
+    };
+    let everything = window(0, 1_000);
+    let unset = Recover { entitled_by_default: false, ..everything };
+    let nothing = Recovered { requeued: 0, unsubscribed: 2, not_entitled: 2 };
+    assert_eq!(recover(unset, 200).await, nothing);
+    store.set_entitlement(property(101), false, &order(at(300))).await.unwrap();
+    for now in [301, 302] {
+        assert_eq!(recover(everything, now).await, nothing);
+    }
+    store.set_entitlement(property(101), true, &order(at(400))).await.unwrap();
+    assert_eq!(recover(unset, 401).await, Recovered { requeued: 2, unsubscribed: 2, not_entitled: 0 });
+    assert_eq!(recover(everything, 402).await, Recovered { requeued: 0, unsubscribed: 2, not_entitled: 0 });
+    assert_eq!(due(&store, 402).await, [1, 3]);
+    let wide = WebhookChange {
+        events: Some(Subscription::parse(["booking.*"]).unwrap()),
+        ..WebhookChange::default()
+    };
+    change(&store, id, wide, at(500)).await;
+    assert_eq!(recover(everything, 501).await, Recovered { requeued: 2, ..Recovered::default() });
+}
+
 /// Nobody keeps it any longer; the log says so again.
 pub async fn what_is_too_old_expires_again(store: Any) {
     let id = webhook(&store).await;
@@ -150,7 +188,7 @@ pub async fn what_is_too_old_expires_again(store: Any) {
     let late = at(1).after(KEEP);
     assert_eq!(sweep_at(late).await.expired, 1);
     let everything = window(0, 1_000);
-    assert_eq!(store.recover(EVERYTHING, id, everything, &order(late)).await.unwrap(), 1);
+    assert_eq!(store.recover(EVERYTHING, id, everything, &order(late)).await.unwrap().requeued, 1);
     assert_eq!(state(&store, id, event).await, State::Pending);
     let later = late.after(Span::hours(1));
     assert_eq!(sweep_at(later).await.expired, 1);

@@ -133,7 +133,8 @@ pub async fn nothing_is_requeued_for_a_webhook_that_is_not_active(store: Any) {
     let (delivered, held) = (event_id(0, 1), event_id(0, 2));
     send_and(&store, id, delivered, accepted(at(100))).await;
     wait(&store, id, held).await;
-    let everything = Recover { since: at(0), until: at(hours(9)), failed: true, missed: true };
+    let everything =
+        Recover { since: at(0), until: at(hours(9)), failed: true, missed: true, entitled_by_default: true };
     for (status, name) in
         [(StatusChange::Pause, "paused"), (StatusChange::Disable("spam".to_owned()), "disabled")]
     {
@@ -168,7 +169,8 @@ pub async fn what_is_not_in_the_log_is_not_found(store: Any) {
         let refused = store.retry(scope, id, event, &order(at(10))).await;
         assert!(matches!(refused, Err(RequeueError::NotFound)));
     }
-    let everything = Recover { since: at(0), until: at(hours(9)), failed: true, missed: true };
+    let everything =
+        Recover { since: at(0), until: at(hours(9)), failed: true, missed: true, entitled_by_default: true };
     for (scope, id) in [(EVERYTHING, gone), (&blind, id)] {
         let refused = store.recover(scope, id, everything, &order(at(10))).await;
         assert!(matches!(refused, Err(RequeueError::NotFound)));

@@ -65,7 +65,8 @@ pub(super) async fn change(
         stored.sealed_credentials.clone_from(sealed);
     }
     let kinds = replaced.as_ref().map(|it| &it.kinds);
-    audit::write(conn, &Entry::changed(&asked.order.by, &stored.webhook, &next, kinds)).await?;
+    let entry = Entry::changed(&asked.order.by, &stored.webhook, &next, kinds).releasing(effects.release);
+    audit::write(conn, &entry).await?;
     switch(conn, shift, &stored.webhook, &next, asked.order.at).await?;
     reorder(conn, shift, &stored.webhook, &next, asked.order.at).await?;
     follow(conn, shift, &next, effects, asked.order.at, asked.retry_by).await?;
@@ -119,7 +120,8 @@ async fn update(conn: &mut PgConnection, next: &Webhook, url_number: u32) -> Res
     Ok(())
 }
 
-/// The lane as the status wants it: held while paused, open again once reactivated.
+/// The lane as the status wants it: held while paused, open again once reactivated. Another reason
+/// of being disabled is nothing to it.
 async fn switch(
     conn: &mut PgConnection,
     shift: Shift,
@@ -127,14 +129,15 @@ async fn switch(
     next: &Webhook,
     at: UnixMs,
 ) -> Result<(), Failure> {
-    if before.status == next.status {
+    let disabled = |webhook: &Webhook| matches!(webhook.status, Status::Disabled { .. });
+    if before.status == next.status || (disabled(before) && disabled(next)) {
         return Ok(());
     }
     write_failing(conn, next.id, &next.status).await?;
     let held = matches!(next.status, Status::Paused { .. });
     let now = shift.there(at);
     sqlx::query(sql::SET_HELD).bind(next.id.0).bind(held).bind(now).execute(&mut *conn).await?;
-    if matches!(before.status, Status::Disabled { .. }) {
+    if disabled(before) {
         closing::reopen(conn, shift, next.id, at).await?;
     }
     if !held {

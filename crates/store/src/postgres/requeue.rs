@@ -2,7 +2,7 @@
 //! is locked meanwhile.
 
 use sqlx::{PgConnection, Row as _};
-use stayhook_core::{DeliveryId, EventId, Reason, State, Status, UnixMs, Webhook, WebhookId};
+use stayhook_core::{DeliveryId, EventId, EventPattern, Reason, State, Status, UnixMs, Webhook, WebhookId};
 use uuid::Uuid;
 
 use super::clock::Shift;
@@ -11,7 +11,8 @@ use super::lanes::Lanes;
 use super::rows::{self, limit};
 use super::{audit, log, sql, webhooks};
 use crate::audit::Entry;
-use crate::{Order, Recover, RequeueError, Scope, TargetFate};
+use crate::columns::StoredWebhook;
+use crate::{Order, Recover, Recovered, RequeueError, Scope, TargetFate};
 
 /// So many deliveries are requeued in one transaction.
 const AT_ONCE: usize = 500;
@@ -96,8 +97,8 @@ async fn wake(conn: &mut PgConnection, shift: Shift, id: WebhookId, at: UnixMs) 
 #[derive(Clone, Copy)]
 pub(super) struct Recovery {
     from: EventId,
-    /// So many deliveries were requeued.
-    pub(super) requeued: u64,
+    /// What came of it up to now.
+    pub(super) recovered: Recovered,
     line: Option<i64>,
     pub(super) done: bool,
 }
@@ -105,7 +106,7 @@ pub(super) struct Recovery {
 impl Recovery {
     /// Before the first step.
     pub(super) fn start(recover: Recover) -> Self {
-        Self { from: EventId::floor(recover.since), requeued: 0, line: None, done: false }
+        Self { from: EventId::floor(recover.since), recovered: Recovered::default(), line: None, done: false }
     }
 
     /// Goes on with the next deliveries in order of acceptance.
@@ -125,11 +126,12 @@ impl Recovery {
         if let Err(error) = active(&stored.webhook) {
             return Ok(Err(error));
         }
-        let requeued = self.requeue(conn, id, recover, shift.there(order.at)).await?;
-        if requeued > 0 {
-            self.requeued += requeued;
+        let recovered = self.requeue(conn, &stored, recover, shift.there(order.at)).await?;
+        self.recovered = self.recovered.and(recovered);
+        if recovered.requeued > 0 {
             wake(conn, shift, id, order.at).await?;
-            let entry = Entry::recovered(&order.by, order.at, &stored.webhook, recover, self.requeued);
+            let requeued = self.recovered.requeued;
+            let entry = Entry::recovered(&order.by, order.at, &stored.webhook, recover, requeued);
             self.line = Some(audit::write_or_extend(conn, self.line, &entry).await?);
         }
         Ok(Ok(self))
@@ -138,12 +140,13 @@ impl Recovery {
     async fn requeue(
         &mut self,
         conn: &mut PgConnection,
-        id: WebhookId,
+        stored: &StoredWebhook,
         recover: &Recover,
         due: i64,
-    ) -> Result<u64, Failure> {
+    ) -> Result<Recovered, Failure> {
+        let patterns: Vec<&str> = stored.webhook.events.patterns().iter().map(EventPattern::as_str).collect();
         let row = sqlx::query(sql::RECOVER)
-            .bind(id.0)
+            .bind(stored.webhook.id.0)
             .bind(self.from.as_uuid())
             .bind(EventId::floor(recover.until).as_uuid())
             .bind(limit(AT_ONCE))
@@ -151,12 +154,18 @@ impl Recovery {
             .bind(recover.failed)
             .bind(recover.missed)
             .bind(limit(LOOKED_AT))
+            .bind(patterns)
+            .bind(recover.serves(stored.entitlement))
             .fetch_one(conn)
             .await?;
         match row.try_get::<Option<Uuid>, _>(1)? {
             Some(last) => self.from = rows::event_of(Uuid::from_u128(last.as_u128().saturating_add(1))),
             None => self.done = true,
         }
-        rows::number(&row, 0)
+        Ok(Recovered {
+            requeued: rows::number(&row, 0)?,
+            unsubscribed: rows::number(&row, 2)?,
+            not_entitled: rows::number(&row, 3)?,
+        })
     }
 }

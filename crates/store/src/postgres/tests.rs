@@ -25,6 +25,49 @@ async fn every_statement_prepares() {
     }
 }
 
+/// Tables that grow with what happened, or with what waits.
+const GROWING: [&str; 9] =
+    ["events", "bodies", "attempts", "pending", "tallies", "audit", "idempotency", "inbox", "lanes"];
+
+/// What looks at a whole table on purpose: the inbox holds what nobody has collected yet.
+const SCANS: [&str; 1] = ["LOOK"];
+
+/// A statement whose cost grows with the database would be found out too late. Scans are made so dear
+/// that one is chosen only where no index would do.
+#[tokio::test]
+async fn no_statement_scans_a_table_that_grows() {
+    let (mut conn, _database) = database().await;
+    conn.execute(
+        "SELECT stayhook.add_day(20000); SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan",
+    )
+    .await
+    .unwrap();
+    let mut found = Vec::new();
+    for (name, statement) in sql::ALL.iter().chain(sql::administration::ALL) {
+        let word = statement.split_whitespace().next().unwrap_or_default();
+        if !["SELECT", "WITH", "INSERT", "UPDATE", "DELETE"].contains(&word) || SCANS.contains(name) {
+            continue;
+        }
+        let nulls = (1..).take_while(|number| statement.contains(&format!("${number}"))).map(|_| "NULL");
+        let nulls: Vec<&str> = nulls.collect();
+        let arguments = if nulls.is_empty() { String::new() } else { format!("({})", nulls.join(", ")) };
+        let prepare = format!("PREPARE looked_at AS {statement}");
+        conn.execute(sqlx::AssertSqlSafe(prepare)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let explain = format!("EXPLAIN EXECUTE looked_at{arguments}");
+        let plan = conn.fetch_all(sqlx::AssertSqlSafe(explain)).await;
+        let plan = plan.unwrap_or_else(|error| panic!("{name}: {error}"));
+        for line in plan.iter().map(|row| row.get::<String, _>(0)) {
+            let table = line.split("Seq Scan on ").nth(1).and_then(|rest| rest.split(' ').next());
+            let grows = table.is_some_and(|table| GROWING.iter().any(|it| table.starts_with(it)));
+            if grows {
+                found.push(format!("{name}: {}", line.trim()));
+            }
+        }
+        conn.execute("DEALLOCATE looked_at").await.unwrap();
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 /// What only one of the two has.
 const DIFFERENCES: [&str; 14] = [
     // Transactions of other programs.

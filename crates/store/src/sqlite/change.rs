@@ -43,7 +43,8 @@ pub(super) fn change(
     if let Some(wanted) = patch.credentials.as_ref().filter(|_| credentials.is_some()) {
         stored.sealed_credentials = secrets::write_credentials(conn, keyring, id, wanted.as_ref())?;
     }
-    audit::write(conn, &Entry::changed(&order.by, &stored.webhook, &next, credentials.as_ref()))?;
+    let entry = Entry::changed(&order.by, &stored.webhook, &next, credentials.as_ref());
+    audit::write(conn, &entry.releasing(effects.release))?;
     stored.webhook = next;
     Ok(stored.open(keyring)?)
 }
@@ -82,15 +83,17 @@ fn update(conn: &Connection, next: &Webhook, url_number: u32) -> Result<(), Stor
     Ok(())
 }
 
-/// The lane as the status wants it: held while paused, open again once reactivated.
+/// The lane as the status wants it: held while paused, open again once reactivated. Another reason
+/// of being disabled is nothing to it.
 fn switch(conn: &Connection, before: &Webhook, next: &Webhook, at: UnixMs) -> Result<(), StoreError> {
-    if before.status == next.status {
+    let disabled = |webhook: &Webhook| matches!(webhook.status, Status::Disabled { .. });
+    if before.status == next.status || (disabled(before) && disabled(next)) {
         return Ok(());
     }
     lanes::write_failing(conn, next.id, &next.status)?;
     let held = matches!(next.status, Status::Paused { .. });
     query::run(conn, sql::SET_HELD, params![next.id.0, held, at.0])?;
-    if matches!(before.status, Status::Disabled { .. }) {
+    if disabled(before) {
         closing::reopen(conn, next.id, at)?;
     }
     Ok(())

@@ -81,7 +81,8 @@ pub(super) fn facts(conn: &Connection, webhook: WebhookId, event: EventId) -> Re
     Ok(facts)
 }
 
-fn head(conn: &Connection, event: EventId) -> Result<Option<Head>, StoreError> {
+/// What the event says about its deliveries; none once it is gone.
+pub(super) fn head(conn: &Connection, event: EventId) -> Result<Option<Head>, StoreError> {
     let name = Name("events", event);
     query::one(conn, sql::EVENT, [event.to_bytes()], |row| {
         Ok(Head { kind: rows::kind(row, 0, &name)?, booking: rows::booking(row, 1, &name)? })

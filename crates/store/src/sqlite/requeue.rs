@@ -7,7 +7,7 @@ use super::audit::{self, Tale};
 use super::order::{self, Place};
 use super::{log, query, rows, sql, walk, webhooks};
 use crate::audit::Entry;
-use crate::{Order, Recover, RequeueError, Scope, StoreError};
+use crate::{Order, Recover, Recovered, RequeueError, Scope, StoreError};
 
 /// Makes one delivery due now, unless it is due already.
 pub(super) fn retry(
@@ -52,7 +52,8 @@ pub(super) fn candidates(
     query::many(conn, sql::ENDED_KEYS, range, |row| rows::event_id(row, 0))
 }
 
-/// Requeues those of the candidates that are wanted as they stand now.
+/// Requeues those of the candidates that are wanted as they stand now, and would not end at once
+/// again: says how many, with what was told in the audit log up to now.
 pub(super) fn recover(
     conn: &Connection,
     scope: &Scope,
@@ -61,23 +62,34 @@ pub(super) fn recover(
     order: &Order,
     candidates: &[EventId],
     mut tale: Tale,
-) -> Result<Tale, RequeueError> {
-    let webhook = find(conn, scope, id)?;
+) -> Result<(Tale, Recovered), RequeueError> {
+    let found = webhooks::find(conn, scope, id)?.ok_or(RequeueError::NotFound)?;
+    let (webhook, entitled) = (found.webhook, recover.serves(found.entitlement));
     check_active(&webhook)?;
     let lane = log::lane(conn, id)?;
-    let mut requeued = 0;
+    let mut recovered = Recovered::default();
     for event in candidates {
         let (state, _) = log::facts(conn, id, *event)?.state(&lane);
-        if recover.wants(state) {
+        if !recover.wants(state) {
+            continue;
+        }
+        // Gone: the event is being pruned.
+        let Some(head) = log::head(conn, *event)? else { continue };
+        if !webhook.events.matches(&head.kind) {
+            recovered.unsubscribed += 1;
+        } else if !entitled {
+            recovered.not_entitled += 1;
+        } else {
             requeue(conn, &webhook, *event, order.at)?;
-            requeued += 1;
+            recovered.requeued += 1;
         }
     }
-    if requeued > 0 {
+    if recovered.requeued > 0 {
         query::run(conn, sql::LANE_DUE_BY, params![id.0, order.at.0])?;
     }
-    tale.add(conn, requeued, |done| Entry::recovered(&order.by, order.at, &webhook, recover, done))?;
-    Ok(tale)
+    let entry = |done| Entry::recovered(&order.by, order.at, &webhook, recover, done);
+    tale.add(conn, recovered.requeued, entry)?;
+    Ok((tale, recovered))
 }
 
 /// Puts a delivery that has ended into `pending` once more. Its rows in `attempts` stay: the

@@ -4,12 +4,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use stayhook_core::{
-    EventId, EventKind, EventType, Outcome, PropertyId, Reason, SigningSecret, Span, State, UnixMs, WebhookId,
+    Credentials, EventId, EventKind, EventType, Outcome, PropertyId, Reason, Secret, SigningSecret, Span,
+    State, UnixMs, WebhookId,
 };
 use stayhook_store::{
-    AuditFilter, Entitlement, Origin, PageRequest, PostgresStore, Recover, RegistryChanges, RequeueError,
-    Rotation, Scope, Signal, Stats, StatsRequest, Store, Tally, TargetFate,
+    AuditFilter, Entitlement, NewWebhook, Origin, PageRequest, Patch, PostgresStore, Recover,
+    RegistryChanges, RequeueError, Rotation, Scope, Signal, Stats, StatsRequest, Store, Tally, TargetFate,
 };
 use tokio::sync::mpsc;
 
@@ -112,6 +114,83 @@ async fn no_webhook_misses_a_change_of_its_propertys_entitlement() {
     }
 }
 
+/// Whether a webhook is active and what is done with its deliveries are decided one after the other.
+#[tokio::test]
+async fn a_retry_waits_for_whoever_changes_the_webhook() {
+    let mut house = House::new().await;
+    let node = house.node().await;
+    let (now, id) = (house.now().await, webhook(&node, 1).await);
+    let event = missed(&node, id, now, 1).await[0];
+    house.run("BEGIN; SELECT 1 FROM stayhook.lanes FOR UPDATE").await;
+    let order = order(now);
+    let retry = node.retry(EVERYTHING, id, event, &order);
+    let pausing = async {
+        let mut watcher = sqlx::PgConnection::connect(house.database.url()).await.unwrap();
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut watcher).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        house.run("UPDATE stayhook.webhooks SET status = 'paused', status_since = 1; COMMIT").await;
+    };
+    let both = async { tokio::join!(retry, pausing).0 };
+    let retried = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
+    assert!(matches!(retried, Err(RequeueError::NotActive("paused"))), "{retried:?}");
+    assert_eq!(house.number("SELECT count(*) FROM stayhook.pending").await, 0);
+}
+
+/// Whatever is dumped: a row of any table as text, in which bytes are written as hexadecimal digits.
+async fn dump(house: &mut House) -> String {
+    let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'stayhook'";
+    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut house.sql).await.unwrap();
+    assert!(tables.len() > 15, "{tables:?}");
+    let mut all = String::new();
+    for table in tables {
+        let rows = format!("SELECT t::text FROM stayhook.{table} t");
+        let rows = sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(rows)).fetch_all(&mut house.sql).await;
+        all.extend(rows.unwrap().into_iter().map(|row| row + "\n"));
+    }
+    all
+}
+
+/// Neither the secrets of a webhook, old, current and to come, nor what its owner gave for its
+/// receiver is in any table, and after its deletion not even in sealed form.
+#[tokio::test]
+async fn a_dump_shows_no_secret() {
+    let mut house = House::new().await;
+    let node = house.node().await;
+    let basic = |password: &str| Credentials::Basic {
+        username: "stayhook".to_owned(),
+        password: Secret::new(password.to_owned()),
+    };
+    let new = NewWebhook { credentials: Some(basic("hunter2-first")), ..new_webhook(1, UnixMs(0)) };
+    let id = node.create_webhook(new).await.unwrap().webhook.id;
+    let bearer = Credentials::Bearer { token: Secret::new("hunter2-second".to_owned()) };
+    let patch = Patch { credentials: Some(Some(bearer)), ..Patch::default() };
+    node.change_webhook(EVERYTHING, id, patch, &order(UnixMs(1)), UnixMs(1)).await.unwrap();
+    let next = SigningSecret::from_entropy([8; 32]);
+    let rotation = Rotation { secret: next.clone(), overlap: Span::days(1) };
+    node.rotate_secret(EVERYTHING, id, rotation, &order(UnixMs(2))).await.unwrap();
+    let secrets = [
+        "hunter2-first".to_owned(),
+        "hunter2-second".to_owned(),
+        SigningSecret::from_entropy([7; 32]).expose().to_owned(),
+        next.expose().to_owned(),
+    ];
+    let whole = dump(&mut house).await;
+    assert!(whole.contains("partner.example.com") && whole.contains("bearer"), "it is a dump: {whole}");
+    for secret in secrets {
+        let digits: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+        assert!(!whole.contains(&secret) && !whole.contains(&digits), "{secret}");
+    }
+    let sealed = "SELECT encode(secret, 'hex') || ' ' || encode(next_secret, 'hex') || ' ' || encode(credentials, 'hex')
+        FROM stayhook.webhooks";
+    let sealed: String = sqlx::query_scalar(sealed).fetch_one(&mut house.sql).await.unwrap();
+    assert!(sealed.split(' ').all(|digits| whole.contains(digits)));
+    node.delete_webhook(EVERYTHING, id, &order(UnixMs(3))).await.unwrap();
+    let whole = dump(&mut house).await;
+    assert!(sealed.split(' ').all(|digits| !whole.contains(digits)), "wiped");
+}
+
 /// Deliveries that were skipped while their webhook was disabled, oldest first.
 async fn missed(node: &PostgresStore, id: WebhookId, now: UnixMs, most: u16) -> Vec<EventId> {
     let skip = TargetFate::Skip(Reason::WebhookDisabled);
@@ -131,11 +210,17 @@ async fn two_nodes_that_recover_requeue_each_delivery_once() {
     let (one, two) = (house.node().await, house.node().await);
     let (now, id) = (house.now().await, webhook(&one, 1).await);
     let events = missed(&one, id, now, 1_300).await;
-    let recover = Recover { since: now, until: now.after(Span::seconds(1)), failed: true, missed: true };
+    let recover = Recover {
+        since: now,
+        until: now.after(Span::seconds(1)),
+        failed: true,
+        missed: true,
+        entitled_by_default: true,
+    };
     let by = order(now);
     let (mine, theirs) =
         tokio::join!(one.recover(EVERYTHING, id, recover, &by), two.recover(EVERYTHING, id, recover, &by));
-    assert_eq!(mine.unwrap() + theirs.unwrap(), 1_300);
+    assert_eq!(mine.unwrap().requeued + theirs.unwrap().requeued, 1_300);
     assert_eq!(
         house.number("SELECT count(*) FROM stayhook.pending WHERE attempts = 1 AND steps = 0").await,
         1_300
@@ -165,8 +250,14 @@ async fn recovery_passes_over_what_was_accepted() {
         WHERE event_id < $1 AND event_id NOT IN (SELECT event_id FROM stayhook.attempts ORDER BY event_id LIMIT 500)";
     let first = events[11_000].as_uuid();
     sqlx::query(deliver).bind(first).execute(&mut house.sql).await.unwrap();
-    let recover = Recover { since: now, until: now.after(Span::seconds(1)), failed: true, missed: true };
-    assert_eq!(node.recover(EVERYTHING, id, recover, &order(now)).await.unwrap(), 1_200);
+    let recover = Recover {
+        since: now,
+        until: now.after(Span::seconds(1)),
+        failed: true,
+        missed: true,
+        entitled_by_default: true,
+    };
+    assert_eq!(node.recover(EVERYTHING, id, recover, &order(now)).await.unwrap().requeued, 1_200);
     let state = async |at: usize| state(&node, id, events[at]).await;
     assert_eq!((state(0).await, state(499).await), (State::Pending, State::Pending));
     assert_eq!((state(500).await, state(10_999).await), (State::Delivered, State::Delivered));

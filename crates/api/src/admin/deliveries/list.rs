@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use stayhook_core::WebhookId;
 use stayhook_store::{DeliveryLine, DeliverySearch, PageRequest, Scope};
@@ -15,7 +15,7 @@ use crate::deliveries::{self, DeliveryView};
 use crate::error::Problem;
 use crate::openapi::{Answer, Operation, Parameter, Schema, Tag, Verb, shapes};
 use crate::query::{CURSOR, LIMIT, Query, property, webhook};
-use crate::{Api, Shared, cursor};
+use crate::{Api, Shared, body, cursor};
 
 pub(super) const OPERATION: Operation = Operation {
     summary: "Search all deliveries",
@@ -40,22 +40,20 @@ pub(super) const OPERATION: Operation = Operation {
 pub(super) async fn list(
     State(api): State<Shared>,
     administrator: Administrator,
-    RawQuery(query): RawQuery,
+    request: Request,
 ) -> Result<Response, Problem> {
     administrator.needs(OPERATION.scopes)?;
-    let mut query = Query::parse(OPERATION.query, query.as_deref());
+    let mut query = Query::parse(OPERATION.query, request.uri().query());
     let search = DeliverySearch {
         webhook: query.take("webhookId", webhook),
         property: query.take("propertyId", property),
         filter: deliveries::filter(&mut query),
     };
-    let request = PageRequest { limit: query.limit(), after: query.take("cursor", cursor::any_delivery) };
+    let page = PageRequest { limit: query.limit(), after: query.take("cursor", cursor::any_delivery) };
     query.finish()?;
-    let page = api.store().all_deliveries(&search, request).await?;
-    let mut rows = visible(&api, &administrator, page.rows).await?;
-    if search.filter.state.is_none() {
-        rows = rows.into_iter().map(|line| deliveries::told_apart(&api, line)).collect();
-    }
+    body::none(request).await?;
+    let page = deliveries::all_deliveries(&api, &search, page).await?;
+    let rows = visible(&api, &administrator, page.rows).await?;
     Ok(answer::ok(&PageView {
         data: rows.iter().map(DeliveryView::of).collect(),
         next_cursor: page.next.map(cursor::after_any_delivery),

@@ -1,6 +1,6 @@
 //! `POST /admin/v1/deliveries/{id}/retry`: sends any delivery once more.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 
 use crate::admin::Administrator;
@@ -9,15 +9,14 @@ use crate::deliveries::Requeued;
 use crate::error::{Code, Problem};
 use crate::openapi::{Answer, Operation, Schema, Tag, Verb};
 use crate::path::Path;
-use crate::query::Query;
-use crate::{Shared, answer};
+use crate::{Shared, answer, body};
 
 pub(super) const OPERATION: Operation = Operation {
     summary: "Retry any delivery",
     details: "Makes a delivery due now, however it ended; one that waits comes forward. The same event id and bytes.",
     scopes: &[ScopeName::Admin],
     answers: &[Answer::json(202, "It is due.", Schema::object)],
-    problems: &[Code::InvalidState, Code::InvalidRequest],
+    problems: &[Code::InvalidState],
     ..Operation::new(
         Verb::Post,
         "/admin/v1/deliveries/{delivery}/retry",
@@ -30,11 +29,11 @@ pub(super) async fn retry(
     State(api): State<Shared>,
     administrator: Administrator,
     path: Path,
-    RawQuery(query): RawQuery,
+    request: Request,
 ) -> Result<Response, Problem> {
     administrator.needs(OPERATION.scopes)?;
     let id = path.any_delivery()?;
-    Query::parse(OPERATION.query, query.as_deref()).finish()?;
+    body::bare(request).await?;
     let (scope, by) = (administrator.scope(), administrator.by());
     let retried = api.state.engine.retry(scope, id.webhook, id.event, by).await;
     retried.map_err(|error| Problem::not_requeued(error, "delivery"))?;

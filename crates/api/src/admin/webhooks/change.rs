@@ -1,6 +1,6 @@
 //! `PATCH /admin/v1/webhooks/{id}`: pauses, disables or reactivates any client's webhook.
 
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use stayhook_core::{Held, JSON_DEPTH_LIMIT, Json, StatusChange, WebhookChange};
 use stayhook_engine::By;
@@ -33,8 +33,6 @@ const CHANGE: Component = Component { name: "StatusChange", schema: change_schem
 
 /// The most characters of a reason.
 const MOST_REASON: usize = 200;
-/// The reason where none is given.
-const NO_REASON: &str = "disabled by an administrator";
 
 fn change_schema() -> Schema {
     Schema::object()
@@ -42,7 +40,10 @@ fn change_schema() -> Schema {
         .optional(
             "reason",
             Schema::text_of(1, MOST_REASON)
-                .says(format!("With `status: disabled`; \"{NO_REASON}\" unless given.")),
+                .says(format!(
+                    "With `status: disabled`; \"{}\" unless given. Takes the place of the reason of a webhook that is disabled already.",
+                    StatusChange::NO_REASON
+                )),
         )
         .optional("held", webhooks::held())
 }
@@ -51,12 +52,11 @@ pub(super) async fn change(
     State(api): State<Shared>,
     administrator: Administrator,
     path: Path,
-    RawQuery(query): RawQuery,
     request: Request,
 ) -> Result<Response, Problem> {
     administrator.needs(OPERATION.scopes)?;
     let id = path.webhook()?;
-    Query::parse(OPERATION.query, query.as_deref()).finish()?;
+    Query::parse(OPERATION.query, request.uri().query()).finish()?;
     let by = By { versions: etag::versions(request.headers()), ..administrator.by() };
     let status = read(body::json(request, body::PUBLIC_BYTES, JSON_DEPTH_LIMIT).await?)?;
     let change = WebhookChange { status: Some(status), ..WebhookChange::default() };
@@ -99,7 +99,9 @@ fn asked(status: &Asked, reason: Option<String>, held: Option<Held>) -> StatusCh
     match status {
         Asked::Active => StatusChange::Activate(held.unwrap_or_default()),
         Asked::Paused => StatusChange::Pause,
-        Asked::Disabled => StatusChange::Disable(reason.unwrap_or_else(|| NO_REASON.to_owned())),
+        Asked::Disabled => {
+            StatusChange::Disable(reason.unwrap_or_else(|| StatusChange::NO_REASON.to_owned()))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `GET /admin/v1/webhooks?clientId=&propertyId=&status=&limit=&cursor=`: newest first.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use stayhook_store::{PageRequest, Scope, WebhookFilter};
 
@@ -11,7 +11,7 @@ use crate::auth::ScopeName;
 use crate::error::Problem;
 use crate::openapi::{Answer, Operation, Parameter, Schema, Tag, Verb, shapes};
 use crate::query::{CURSOR, LIMIT, Query, client, property};
-use crate::{Shared, cursor, webhooks};
+use crate::{Shared, body, cursor, webhooks};
 
 pub(super) const OPERATION: Operation = Operation {
     summary: "List webhooks of all clients",
@@ -31,18 +31,19 @@ pub(super) const OPERATION: Operation = Operation {
 pub(super) async fn list(
     State(api): State<Shared>,
     administrator: Administrator,
-    RawQuery(query): RawQuery,
+    request: Request,
 ) -> Result<Response, Problem> {
     administrator.needs(OPERATION.scopes)?;
-    let mut query = Query::parse(OPERATION.query, query.as_deref());
+    let mut query = Query::parse(OPERATION.query, request.uri().query());
     let scope = Scope { client: query.take("clientId", client), ..administrator.scope().clone() };
     let filter = WebhookFilter {
         property: query.take("propertyId", property),
         status: query.take("status", webhooks::read_status),
     };
-    let request = PageRequest { limit: query.limit(), after: query.take("cursor", cursor::webhook) };
+    let page = PageRequest { limit: query.limit(), after: query.take("cursor", cursor::webhook) };
     query.finish()?;
-    let page = api.store().webhooks(&scope, &filter, request).await?;
+    body::none(request).await?;
+    let page = api.store().webhooks(&scope, &filter, page).await?;
     Ok(answer::ok(&PageView {
         data: page.rows.iter().map(AdminWebhookView::of).collect(),
         next_cursor: page.next.map(cursor::after_webhook),

@@ -55,31 +55,38 @@ statements! {
         WHERE pending.due_at < 9223372036854775807";
     /// Of the webhook's next deliveries in order of acceptance, at most $8, those that ended in one
     /// of the ways asked for ($6: failed, $7: missed) and do not wait again, at most $4: as of one
-    /// moment. Returns how many were requeued, and the last that was looked at unless none is left.
+    /// moment. What would end at once again stays as it is: what no pattern of $9 matches, and all of
+    /// it unless the property is entitled ($10). Returns how many were requeued, the last that was
+    /// looked at unless none is left, and how many of the two kinds stay.
     RECOVER = "WITH looked_at AS MATERIALIZED (
             SELECT event_id, max(n) AS n, (array_agg(final ORDER BY n DESC))[1] AS final,
                 (array_agg(reason ORDER BY n DESC))[1] AS reason
             FROM stayhook.attempts WHERE webhook_id = $1 AND event_id >= $2 AND event_id < $3
             GROUP BY event_id ORDER BY event_id LIMIT $8
         ), ended AS MATERIALIZED (
-            SELECT event_id, n FROM looked_at l
+            SELECT l.event_id, l.n, e.booking, EXISTS (SELECT FROM unnest($9::text[]) p(pattern)
+                WHERE e.kind = p.pattern
+                    OR right(p.pattern, 1) = '*' AND starts_with(e.kind, left(p.pattern, -1))) AS wanted
+            FROM looked_at l CROSS JOIN LATERAL (
+                SELECT kind, booking FROM stayhook.events WHERE id = l.event_id FOR KEY SHARE
+            ) e
             WHERE ($6 AND final IN ('cancelled', 'expired')
                     OR $7 AND final = 'skipped' AND reason = 'webhook_disabled')
                 AND NOT EXISTS (SELECT FROM stayhook.pending p
                     WHERE p.webhook_id = $1 AND p.event_id = l.event_id)
-            ORDER BY event_id LIMIT $4
+            ORDER BY l.event_id LIMIT $4
         ), requeued AS (
             INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking)
-            SELECT $1, i.event_id, $5, i.n, 0, e.booking FROM ended i CROSS JOIN LATERAL (
-                SELECT booking FROM stayhook.events WHERE id = i.event_id FOR KEY SHARE
-            ) e
+            SELECT $1, event_id, $5, n, 0, booking FROM ended WHERE wanted AND $10
             ON CONFLICT (webhook_id, event_id) DO NOTHING RETURNING event_id
         )
         SELECT (SELECT count(*) FROM requeued), CASE
             WHEN (SELECT count(*) FROM ended) = $4 THEN (SELECT event_id FROM ended ORDER BY 1 DESC LIMIT 1)
             WHEN (SELECT count(*) FROM looked_at) = $8
                 THEN (SELECT event_id FROM looked_at ORDER BY 1 DESC LIMIT 1)
-            END";
+            END,
+            (SELECT count(*) FROM ended WHERE NOT wanted),
+            (SELECT count(*) FROM ended WHERE wanted AND NOT $10)";
 
     // Figures.
     /// Each node's own row.
