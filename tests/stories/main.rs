@@ -13,6 +13,7 @@ mod disable;
 mod entitlement;
 mod oauth2;
 mod order;
+mod outage;
 mod platforms;
 mod profiles;
 mod registry;
@@ -98,6 +99,9 @@ on_both_databases! {
         rule_9_an_order_applies_at_once,
         rule_9_many_events_of_many_bookings_keep_their_order,
         rule_9_with_newest_a_newer_event_takes_the_place_of_older_ones;
+    outage:
+        rule_4_while_our_own_network_is_gone_nobody_is_to_blame,
+        rule_4_one_receiver_out_of_reach_is_to_blame_itself;
     registry:
         deletion_cancels_what_waits_and_frees_the_slot,
         a_webhook_gets_the_events_that_come_after_it,

@@ -84,6 +84,17 @@ pub enum Overdue {
     Disable(UnixMs),
 }
 
+impl Failing {
+    /// The run after time from `from` to `until` in which the engine itself was at fault: so much
+    /// of it as came after the last failed attempt counts neither as failing nor as quiet. To be
+    /// told the same, or overlapping, times again changes nothing twice.
+    #[must_use]
+    pub fn frozen(self, from: UnixMs, until: UnixMs) -> Self {
+        let lost = until.since(self.last.max(from));
+        Self { since: self.since.after(lost), last: if lost == Span::ZERO { self.last } else { until } }
+    }
+}
+
 impl Status {
     /// Switched on with a clean slate: on creation, reactivation, resumption, change of URL.
     pub const ACTIVE: Self = Self::Active { failing: None };
@@ -154,6 +165,11 @@ mod tests {
         Status::Active { failing: Some(Failing { since: UnixMs(since), last: UnixMs(last) }) }
     }
 
+    /// So that differences do not saturate.
+    fn moments() -> std::ops::Range<i64> {
+        -(1 << 60)..1 << 60
+    }
+
     fn hours(n: i64) -> i64 {
         n * 3_600_000
     }
@@ -191,7 +207,32 @@ mod tests {
         ]
     }
 
+    /// Rule 4: faults of the engine itself never count.
+    #[test]
+    fn an_outage_of_our_own_does_not_count() {
+        let run = Failing { since: UnixMs(0), last: UnixMs(hours(50)) };
+        let after = run.frozen(UnixMs(hours(51)), UnixMs(hours(61)));
+        assert_eq!(after, Failing { since: UnixMs(hours(10)), last: UnixMs(hours(61)) });
+        let status = Status::Active { failing: Some(after) };
+        assert_eq!(status.overdue(UnixMs(hours(72) + 1), RULE), Overdue::NotYet(Some(UnixMs(hours(82) + 1))));
+        assert_eq!(status.overdue(UnixMs(hours(73)), RULE), status.overdue(UnixMs(hours(72)), RULE));
+        let before = Failing { since: UnixMs(0), last: UnixMs(hours(70)) };
+        assert_eq!(before.frozen(UnixMs(hours(51)), UnixMs(hours(61))), before, "it failed since");
+    }
+
     proptest! {
+        /// Freezing is total, keeps a run in order, and never ages it; twice is once, and times
+        /// that overlap are one.
+        #[test]
+        fn frozen_time_counts_once(since in moments(), last in moments(), times in [moments(), moments(), moments(), moments()]) {
+            let run = Failing { since: UnixMs(since.min(last)), last: UnixMs(since.max(last)) };
+            let [a, b, c, d] = { let mut times = times; times.sort_unstable(); times.map(UnixMs) };
+            let frozen = run.frozen(a, c);
+            prop_assert!(run.since <= frozen.since && frozen.since <= frozen.last);
+            prop_assert_eq!(frozen.frozen(a, c), frozen);
+            prop_assert_eq!(frozen.frozen(b, d), run.frozen(a, d));
+        }
+
         /// No input, however hostile, makes a transition panic or overflow.
         #[test]
         fn total(status in statuses(), at: i64) {

@@ -19,6 +19,7 @@ use crate::feed::{self, Feed};
 use crate::handoffs::Handoffs;
 use crate::intake::{self, Call, Enqueued};
 use crate::neighbours;
+use crate::network::{self, Network};
 use crate::pickup::{self, Pickup};
 use crate::queues::Limits;
 use crate::registry::{Registry, Rules};
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     pub(crate) dispatch: Dispatch,
     pub(crate) settle: Settle,
     pub(crate) feed: Feed,
+    pub(crate) network: Network,
     pub(crate) upkeep: Upkeep,
     pub(crate) pickup: Pickup,
     /// How long a claimed delivery is this node's.
@@ -108,6 +110,7 @@ impl Engine {
         shared.keep_running("pickup", pickup::run(Arc::clone(&shared), calls.clone()));
         if shared.config.roles.worker {
             shared.keep_running("feed", feed::run(Arc::clone(&shared)));
+            shared.keep_running("network", network::run(Arc::clone(&shared)));
         }
         if shared.config.roles.maintenance {
             shared.keep_running("upkeep", upkeep::run(Arc::clone(&shared)));
@@ -299,6 +302,7 @@ impl Shared {
             handoffs: Handoffs::default(),
             settle,
             feed: Feed::new(),
+            network: Network::new(),
             upkeep: Upkeep::new(),
             pickup: Pickup::new(),
             stopping: watch::Sender::new(false),

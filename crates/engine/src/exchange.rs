@@ -86,6 +86,7 @@ async fn post(
     now: UnixMs,
 ) -> Result<Received, Fault> {
     let request = entry.sender.request(message, authorization, now)?;
+    let url = request.url.clone();
     let outbound = Outbound {
         webhook: entry.webhook.id,
         now,
@@ -96,8 +97,11 @@ async fn post(
         keep: MAX_BODY_KEPT,
     };
     match shared.transport.send(outbound).await {
-        Answer::Replied(reply) => Ok(reply),
-        Answer::Failed(fault) => Err(fault),
+        Answer::Replied(reply) => {
+            shared.was_reached(&url);
+            Ok(reply)
+        }
+        Answer::Failed(fault) => Err(shared.was_lost(&url, fault)),
     }
 }
 

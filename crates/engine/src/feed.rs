@@ -14,6 +14,9 @@ use crate::queues::Item;
 /// At most so many webhooks in one claim, and so many deliveries of each.
 const LANES: usize = 64;
 const PER_LANE: usize = 64;
+/// While our own network is gone, so many webhooks and deliveries of each are tried, so often.
+const PROBED: usize = 4;
+const PROBE_EVERY: Span = Span::seconds(5);
 /// With so many deliveries waiting in memory nothing more is claimed.
 const ENOUGH: usize = 8_192;
 /// Without any sign, look again after so long.
@@ -26,6 +29,8 @@ pub(crate) struct Feed {
     bell: Notify,
     /// The last claim left something out because its webhook, or memory, was full.
     hungry: AtomicBool,
+    /// When was the last claim to find out whether the network is back, in Unix milliseconds.
+    probed: AtomicI64,
     /// The client whose turn was the last when clients took turns.
     last: std::sync::Mutex<Option<String>>,
     /// Held while a claim is under way.
@@ -38,6 +43,7 @@ impl Feed {
             alarm: AtomicI64::new(i64::MAX),
             bell: Notify::new(),
             hungry: AtomicBool::new(false),
+            probed: AtomicI64::new(i64::MIN),
             last: std::sync::Mutex::new(None),
             claiming: Mutex::const_new(()),
         }
@@ -64,6 +70,13 @@ impl Feed {
     fn last_client(&self) -> MutexGuard<'_, Option<String>> {
         // Whole after every line.
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When the next claim may be made that only finds out whether the network is back.
+    fn next_probe(&self, now: UnixMs) -> UnixMs {
+        let last = UnixMs(self.probed.load(Ordering::Acquire));
+        // A clock that was set back must not stop it.
+        if now < last { now } else { last.after(PROBE_EVERY) }
     }
 
     /// There may be room in memory for what was left out.
@@ -112,22 +125,31 @@ pub(crate) async fn step(shared: &Arc<Shared>) -> Result<Option<UnixMs>, stayhoo
         shared.feed.hungry.store(true, Ordering::Release);
         return Ok(None);
     }
+    let now = shared.clock.now();
+    let is_down = shared.network.is_down();
+    if is_down && now < shared.feed.next_probe(now) {
+        return Ok(Some(shared.feed.next_probe(now)));
+    }
+    let (lanes, per_lane) = if is_down { (PROBED, 1) } else { (LANES, PER_LANE) };
     let (full, backlogs) = shared.dispatch.before_claim();
     shared.feed.hungry.store(!full.is_empty(), Ordering::Release);
-    let now = shared.clock.now();
     let (lease, skip, after) = (shared.lease, full.clone(), shared.feed.last_client().clone());
-    let claim = Claim { now, lease, lanes: LANES, per_lane: PER_LANE, skip, after };
+    let claim = Claim { now, lease, lanes, per_lane, skip, after };
     let claimed = shared.store.claim(claim).await?;
-    let next = claimed.next;
+    let mut next = claimed.next;
+    if is_down {
+        shared.feed.probed.store(now.0, Ordering::Release);
+        next = Some(shared.feed.next_probe(now));
+    }
     if let Some(last) = &claimed.last {
         *shared.feed.last_client() = Some(last.clone());
     }
 
     let counts = counts(&claimed);
-    let all_seen = counts.len() < LANES;
+    let all_seen = counts.len() < lanes;
     let emptied = backlogs.into_iter().filter(|(webhook, _)| {
         let found = counts.get(webhook).copied().unwrap_or(0);
-        all_seen && found < PER_LANE && !full.contains(webhook)
+        all_seen && found < per_lane && !full.contains(webhook)
     });
     let since = shared.clock.monotonic();
     let items = claimed.due.into_iter().map(|due| Item {

@@ -18,6 +18,7 @@ mod feed;
 mod handoffs;
 mod intake;
 mod neighbours;
+mod network;
 mod orders;
 mod pass;
 mod pickup;

@@ -78,6 +78,8 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 /// Sweeps once. Returns when something is due next.
 pub(crate) async fn sweep(shared: &Arc<Shared>) -> Result<Option<UnixMs>, StoreError> {
     let config = &shared.config;
+    // Before anybody is judged by how long he has been failing.
+    shared.freeze().await?;
     let swept = shared
         .store
         .sweep(Sweep {

@@ -203,6 +203,8 @@ macro_rules! stamp_store_conformance {
             disable::the_clock_disables_at_exactly_72_hours
             disable::silence_clears_the_clock
             disable::a_paused_webhook_is_never_disabled
+            disable::an_outage_of_our_own_does_not_count
+            disable::many_clocks_stand_still
             disable::a_large_cancellation_is_finished_by_the_sweeper
             disable::reactivation_finishes_the_cancellation
             disable::a_large_deletion_is_finished_by_the_sweeper

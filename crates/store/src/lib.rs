@@ -217,6 +217,11 @@ pub trait Store: Send + Sync + 'static {
     /// concluded by it after that.
     async fn leave(&self) -> Result<(), StoreError>;
 
+    /// Lets the clocks of failing webhooks stand still from `from` until `until`, by
+    /// [`stayhook_core::Failing::frozen`]: a node could reach nobody then. In short bounded
+    /// transactions; the same time may be told again and again, and by any number of nodes.
+    async fn freeze(&self, from: UnixMs, until: UnixMs) -> Result<(), StoreError>;
+
     /// Does what the clock demands: the 72-hour rule, expiry, pruning, the rest of large
     /// cancellations; each in short bounded transactions.
     async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError>;

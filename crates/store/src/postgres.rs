@@ -310,6 +310,11 @@ impl Store for PostgresStore {
         Ok(self.shared.leave().await?)
     }
 
+    async fn freeze(&self, from: UnixMs, until: UnixMs) -> Result<(), StoreError> {
+        while transaction!(self.shared.upkeep.hold(), |conn| sweep::freeze(conn, from, until))? {}
+        Ok(())
+    }
+
     async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError> {
         let (shared, sweep, timing) = (&self.shared, &sweep, self.shared.timing);
         let statuses = transaction!(shared.upkeep.hold(), |conn| sweep::disable(conn, timing, sweep))?;

@@ -300,6 +300,11 @@ impl Store for SqliteStore {
         Ok(())
     }
 
+    async fn freeze(&self, from: UnixMs, until: UnixMs) -> Result<(), StoreError> {
+        while self.writer.write(ROW, move |conn| sweep::freeze(conn, from, until)).await? {}
+        Ok(())
+    }
+
     async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError> {
         let bytes = sweep.batch.saturating_mul(ROW);
         let sweep = Arc::new(sweep);

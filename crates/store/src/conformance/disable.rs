@@ -107,6 +107,44 @@ pub async fn a_paused_webhook_is_never_disabled(store: Any) {
     assert_eq!(resumed.webhook.status, Status::ACTIVE, "the clock starts anew");
 }
 
+pub async fn an_outage_of_our_own_does_not_count(store: Any) {
+    let (id, healthy, paused) = (webhook(&store).await, webhook(&store).await, webhook(&store).await);
+    let run = Failing { since: at(0), last: at(hours(70)) };
+    for hour in [0, 11, 22, 33, 44, 55, 66, 70] {
+        fail(&store, id, hours(hour)).await;
+    }
+    fail(&store, paused, 0).await;
+    let paused_since = switch(&store, paused, StatusChange::Pause, at(100)).await.webhook.status;
+    let (from, until) = (at(hours(71)), at(hours(81)));
+    store.freeze(from, until).await.unwrap();
+    store.freeze(from, until).await.unwrap();
+    let frozen = run.frozen(from, until);
+    assert_eq!(read(&store, id).await.status, Status::Active { failing: Some(frozen) });
+    assert_eq!(read(&store, healthy).await.status, Status::ACTIVE);
+    assert_eq!(read(&store, paused).await.status, paused_since);
+    assert_eq!(
+        sweep(&store, at(hours(82))).await.next,
+        Some(at(hours(82) + 1)),
+        "ten hours later than without"
+    );
+    let swept = sweep(&store, at(hours(82) + 1)).await;
+    assert_eq!(swept.statuses[0].status, disabled(at(hours(82))));
+}
+
+/// More than one transaction stops.
+pub async fn many_clocks_stand_still(store: Any) {
+    let mut ids = Vec::new();
+    for ms in 100..601 {
+        let id = webhook(&store).await;
+        fail(&store, id, ms).await;
+        ids.push((id, ms));
+    }
+    store.freeze(at(1_000), at(3_000)).await.unwrap();
+    for (id, ms) in ids {
+        assert_eq!(read(&store, id).await.status, failing(at(2_000 + ms), at(3_000)));
+    }
+}
+
 /// More than is cancelled within one transaction.
 const MANY: u16 = 2_500;
 

@@ -561,6 +561,13 @@ statements! {
         LIMIT $2";
 
     // Sweeping.
+    /// See `Failing::frozen`; nothing is left of it where the last failure came later.
+    FREEZE = "UPDATE stayhook.lanes l
+        SET failing_since = failing_since + ($2 - greatest(failing_last, $1)), failing_last = $2
+        FROM (SELECT webhook_id FROM stayhook.lanes
+            WHERE failing_since IS NOT NULL AND greatest(failing_last, $1) < $2
+            ORDER BY webhook_id LIMIT $3 FOR UPDATE) frozen
+        WHERE l.webhook_id = frozen.webhook_id";
     OVERDUE = "SELECT webhook_id FROM stayhook.lanes WHERE failing_since < $1 ORDER BY failing_since LIMIT $2";
     CLOSING = "SELECT webhook_id, closing, closing_at, closing_from, closing_before FROM stayhook.lanes
         WHERE closing IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED";

@@ -17,6 +17,15 @@ use crate::{StatusChanged, Sweep, stats};
 /// At most so many lanes are freed in one transaction.
 const LANES: i64 = 50;
 
+/// So many clocks are stopped in one transaction.
+const FROZEN: u64 = 500;
+
+/// The clocks of failing webhooks stand still for a time. Returns whether there may be more.
+pub(super) async fn freeze(conn: &mut PgConnection, from: UnixMs, until: UnixMs) -> Result<bool, Failure> {
+    let query = sqlx::query(sql::FREEZE).bind(from.0).bind(until.0).bind(FROZEN.cast_signed());
+    Ok(query.execute(conn).await?.rows_affected() >= FROZEN)
+}
+
 /// The 72-hour rule, for webhooks of which no attempt falls due in time.
 pub(super) async fn disable(
     conn: &mut PgConnection,

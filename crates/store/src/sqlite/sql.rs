@@ -272,6 +272,10 @@ statements! {
     PRUNE_TALLIES = "DELETE FROM tallies WHERE (webhook_id, hour) IN
         (SELECT webhook_id, hour FROM tallies WHERE hour < ?1 ORDER BY hour LIMIT ?2)";
     OLDEST_TALLY = "SELECT min(hour) FROM tallies";
+    /// See `Failing::frozen`; nothing is left of it where the last failure came later.
+    FREEZE = "UPDATE lanes SET failing_since = failing_since + (?2 - max(failing_last, ?1)), failing_last = ?2
+        WHERE webhook_id IN (SELECT webhook_id FROM lanes
+            WHERE failing_since IS NOT NULL AND max(failing_last, ?1) < ?2 LIMIT ?3)";
     OVERDUE = "SELECT webhook_id FROM lanes WHERE failing_since < ?1 ORDER BY failing_since LIMIT ?2";
     LOOKED_AT = "SELECT webhook_id FROM lanes
         WHERE held = 1 AND look_at IS NOT NULL AND look_at <= ?1 ORDER BY look_at LIMIT ?2";

@@ -11,6 +11,9 @@ use crate::records::Record;
 use crate::targets::Targets;
 use crate::{StatusChanged, StoreError, Sweep, TargetFate};
 
+/// So many clocks are stopped in one transaction.
+const FROZEN: usize = 500;
+
 /// The 72-hour rule with what follows from it, and when to sweep again.
 pub(super) fn disable_and_look_ahead(
     conn: &Connection,
@@ -19,6 +22,12 @@ pub(super) fn disable_and_look_ahead(
     let statuses = disable(conn, sweep)?;
     close(conn, sweep)?;
     Ok((statuses, next(conn, sweep)?))
+}
+
+/// The clocks of failing webhooks stand still for a time. Returns whether there may be more.
+pub(super) fn freeze(conn: &Connection, from: UnixMs, until: UnixMs) -> Result<bool, StoreError> {
+    let frozen = query::run(conn, sql::FREEZE, params![from.0, until.0, limit(FROZEN)])?;
+    Ok(frozen >= FROZEN)
 }
 
 /// The 72-hour rule, for webhooks of which no attempt falls due in time.
