@@ -23,7 +23,7 @@ mod tour;
 mod world;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use addresses::{PUBLIC_V4, PUBLIC_V6, ip};
 use tour::Expect;
@@ -38,9 +38,9 @@ fn nothing_but_public_addresses_is_ever_called() {
         let public: BTreeSet<IpAddr> = [ip(PUBLIC_V4), ip(PUBLIC_V6)].into();
         let forbidden: Vec<_> = called.iter().filter(|it| !public.contains(&it.ip())).collect();
         assert!(forbidden.is_empty(), "forbidden addresses were called: {forbidden:?}");
-        let reached: BTreeSet<IpAddr> = called.iter().map(|it| it.ip()).collect();
+        let reached: BTreeSet<IpAddr> = called.iter().map(SocketAddr::ip).collect();
         assert_eq!(reached, public, "both public addresses are called, or nothing was shown");
-        let ports: BTreeSet<u16> = called.iter().map(|it| it.port()).collect();
+        let ports: BTreeSet<u16> = called.iter().map(SocketAddr::port).collect();
         assert_eq!(ports, BTreeSet::from([80, 443]), "other ports are not called at these addresses");
         println!("{} connections to public addresses, none to others", called.len());
     });
@@ -52,7 +52,7 @@ fn forbidden_calls_are_seen_where_the_configuration_allows_them() {
     namespace::within("forbidden_calls_are_seen_where_the_configuration_allows_them", async || {
         let world = World::start(&["0.0.0.0/0", "::/0"]).await;
         tour::walk(&world, Expect::Nothing).await;
-        let called: BTreeSet<IpAddr> = world.called().iter().map(|it| it.ip()).collect();
+        let called: BTreeSet<IpAddr> = world.called().iter().map(SocketAddr::ip).collect();
         for seen in
             ["127.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.0.1", "100.64.0.1", "::1", "fd00::1"]
         {
