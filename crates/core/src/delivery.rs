@@ -375,6 +375,7 @@ mod tests {
     fn reasons_read_back() {
         for reason in Reason::ALL {
             assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+            assert_eq!(reason.to_string(), reason.as_str());
         }
         assert_eq!(Reason::parse("because"), None);
     }

@@ -129,6 +129,13 @@ mod tests {
     }
 
     #[test]
+    fn only_an_interruption_is_our_own() {
+        for class in FaultClass::ALL {
+            assert_eq!(class.is_ours(), class == FaultClass::Interrupted);
+        }
+    }
+
+    #[test]
     fn a_fault_reads_as_class_and_words() {
         let fault = Fault::new(FaultClass::Tls, "the certificate has expired");
         assert_eq!(fault.to_string(), "tls: the certificate has expired");

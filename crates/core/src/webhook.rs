@@ -333,6 +333,14 @@ mod tests {
     }
 
     #[test]
+    fn descriptions_are_short_texts() {
+        for good in ["", "PMS sync", &"é".repeat(120)] {
+            assert_eq!(Description::parse(good).unwrap().as_str(), good);
+        }
+        assert!(Description::parse(&"d".repeat(121)).is_err());
+    }
+
+    #[test]
     fn orderings_and_statuses_have_names() {
         for (ordering, name) in
             [(Ordering::None, "none"), (Ordering::Booking, "booking"), (Ordering::Newest, "newest")]
