@@ -76,6 +76,22 @@ pub(crate) async fn rule_2_any_2xx_is_success_whatever_its_body_does(on: Databas
     house.until_state(webhook, &event, "delivered").await;
 }
 
+pub(crate) async fn rule_2_a_success_with_a_login_page_is_delivered_and_doubted(on: Database) {
+    let house = House::open(on).await;
+    let receiver = Receiver::start().await.unwrap();
+    let login = Reply::status(200).body("<!doctype html><title>Sign in</title>");
+    receiver.reply(move |request| if request.path == "/login" { login.clone() } else { Reply::status(200) });
+    let (doubted, _) = house.register(&receiver.url("/login")).await;
+    let (plain, _) = house.register(&receiver.url("/hook")).await;
+    let event = house.enqueue(1).await;
+    let delivery = house.until_state(doubted, &event, "delivered").await;
+    let error = delivery["attempts"][0]["error"].as_str().unwrap();
+    assert!(error.starts_with("web_page: ") && error.contains("with a login page"), "{error}");
+    assert!(house.get(&format!("/public/v1/webhooks/{doubted}")).await["failingSince"].is_null());
+    let delivery = house.until_state(plain, &event, "delivered").await;
+    assert!(delivery["attempts"][0]["error"].is_null());
+}
+
 pub(crate) async fn rule_2_everything_else_fails_and_is_told_apart(on: Database) {
     let house = House::with(on, |config| config.timeout = stayhook_core::Span::millis(400)).await;
     let receiver = Receiver::start().await.unwrap();

@@ -55,6 +55,7 @@ on_both_databases! {
         a_booking_arrives_signed_and_without_what_is_sensitive,
         rule_1_the_same_bytes_again_signed_anew,
         rule_2_any_2xx_is_success_whatever_its_body_does,
+        rule_2_a_success_with_a_login_page_is_delivered_and_doubted,
         rule_2_everything_else_fails_and_is_told_apart,
         rule_10_a_hanging_receiver_delays_nobody_else,
         rule_9_events_of_a_booking_arrive_in_order;

@@ -94,6 +94,20 @@ mod tests {
     }
 
     #[test]
+    fn jitter_cuts_its_part_and_no_more() {
+        let half = Roll(1 << 31);
+        assert_eq!(Backoff::default().delay(1, half), Span::millis(57_000));
+        assert_eq!(Backoff::default().delay(3, half), Span::millis(228_000));
+        assert_eq!(Backoff::default().delay(1, Roll(0)), Span::minutes(1));
+        let whole = Backoff { jitter: Ratio::ONE, ..Backoff::default() };
+        assert_eq!(whole.delay(1, half), Span::seconds(30));
+        let beyond = Backoff { jitter: Ratio(5_000), ..Backoff::default() };
+        assert_eq!(beyond.delay(1, half), Span::seconds(30));
+        let steep = Backoff { factor: Ratio(1_500), ..Backoff::default() };
+        assert_eq!(steep.without_jitter(3), Span::seconds(135));
+    }
+
+    #[test]
     fn a_factor_of_one_keeps_the_base() {
         let steady = Backoff { factor: Ratio::ONE, ..Backoff::default() };
         assert_eq!(steady.without_jitter(u32::MAX), Span::minutes(1));

@@ -148,6 +148,7 @@ mod tests {
             schema: None,
         });
         assert!(knows(&catalogue, "room.*") && catalogue.knows(&name));
+        assert!(!catalogue.knows(&EventType::parse("room.flooded").unwrap()));
         assert_eq!(catalogue.get(&name).map(|kind| kind.label.as_str()), Some("Room cleaned"));
     }
 }

@@ -129,6 +129,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sealed_is_what_was_given() {
+        assert_eq!(Secret::new("hush".to_owned()).expose(), "hush");
+        let bearer = Credentials::Bearer { token: Secret::new("hush".to_owned()) };
+        assert_eq!(bearer.expose_bytes().as_slice(), br#"{"type":"bearer","token":"hush"}"#);
+        let basic = Credentials::Basic { username: "u".to_owned(), password: Secret::new("p".to_owned()) };
+        assert_eq!(basic.expose_bytes().as_slice(), br#"{"type":"basic","username":"u","password":"p"}"#);
+    }
+
+    #[test]
     fn other_things_are_no_credentials() {
         for other in
             ["", "{}", r#"{"type":"digest"}"#, r#"{"type":"bearer"}"#, r#"{"type":"basic","username":"u"}"#]

@@ -358,9 +358,24 @@ mod tests {
     }
 
     #[test]
+    fn states_say_how_a_delivery_stands() {
+        let ends =
+            [End::Cancelled, End::Expired, End::Skipped].map(|end| State::Ended(end(Reason::Retention)));
+        let states =
+            [State::Pending, State::Held, State::Delivering, State::Delivered, ends[0], ends[1], ends[2]];
+        let names = ["pending", "held", "delivering", "delivered", "cancelled", "expired", "skipped"];
+        assert_eq!(states.map(State::as_str), names);
+        assert_eq!(states.map(State::is_terminal), [false, false, false, true, true, true, true]);
+        let reasons = states.map(State::reason);
+        assert!(reasons[..4].iter().all(Option::is_none));
+        assert!(reasons[4..].iter().all(|it| *it == Some(Reason::Retention)));
+    }
+
+    #[test]
     fn reasons_read_back() {
         for reason in Reason::ALL {
             assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+            assert_eq!(reason.to_string(), reason.as_str());
         }
         assert_eq!(Reason::parse("because"), None);
     }

@@ -223,6 +223,8 @@ mod tests {
         assert_eq!(examine(AT, &documented(AT, BODY), BODY), Diagnosis::Right);
         assert_eq!(examine(AT, &documented(AT, BODY), &BODY.replace("Zo", "Bo")), Diagnosis::Mismatch);
         assert_eq!(examine(AT, &documented(AT + 1, BODY), BODY), Diagnosis::Mismatch);
+        assert!(Diagnosis::Right.is_right());
+        assert!(!Diagnosis::Mismatch.is_right() && !wrong(Mistake::LineBreak).is_right());
     }
 
     #[test]
@@ -265,6 +267,12 @@ mod tests {
         let ms = AT * 1_000 + 17;
         assert_eq!(examine(ms, &documented(AT, BODY), BODY), wrong(Mistake::MillisecondTimestamp));
         assert_eq!(examine(ms, &documented(ms, BODY), BODY), wrong(Mistake::MillisecondTimestamp));
+        for (at, taken_for_ms) in [(99_999_999_999, false), (100_000_000_000, true)] {
+            let Diagnosis::Wrong(mistakes) = examine(at, &documented(at, BODY), BODY) else {
+                panic!("long past or long to come")
+            };
+            assert_eq!(mistakes.contains(&Mistake::MillisecondTimestamp), taken_for_ms, "{at}");
+        }
         for (at, stale) in
             [(AT - 300, None), (AT + 300, None), (AT - 301, Some(false)), (AT + 301, Some(true))]
         {

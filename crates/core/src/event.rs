@@ -116,6 +116,30 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_short_texts() {
+        for good in ["k", "a key: 1", &"é".repeat(255)] {
+            assert_eq!(IdempotencyKey::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a\nb", "\0", &"k".repeat(256)] {
+            assert_eq!(IdempotencyKey::parse(bad), Err(InvalidIdempotencyKey), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn all_parts_are_content() {
+        let hash = |change: fn(&mut NewEvent)| {
+            let mut event = event("{}");
+            change(&mut event);
+            event.content_hash()
+        };
+        let same = hash(|_| {});
+        assert_eq!(same, hash(|it| it.client = ClientId::parse("other").unwrap()));
+        assert_ne!(same, hash(|it| it.kind = EventType::parse("booking.updated").unwrap()));
+        assert_ne!(same, hash(|it| it.property = PropertyId::new(102).unwrap()));
+        assert_ne!(same, hash(|it| it.booking = Some(BookingId::Number(1))));
+    }
+
+    #[test]
     fn booking_number_and_text_are_different_content() {
         let with = |booking| NewEvent { booking: Some(booking), ..event("{}") }.content_hash();
         assert_ne!(with(BookingId::Number(1)), with(BookingId::Text("1".to_owned())));

@@ -207,6 +207,16 @@ mod tests {
     }
 
     #[test]
+    fn names_print_as_they_are() {
+        let (kind, pattern) = (event("booking.created"), EventPattern::parse("booking.*").unwrap());
+        assert_eq!(
+            (kind.to_string(), format!("{kind:?}")),
+            ("booking.created".into(), "booking.created".into())
+        );
+        assert_eq!((pattern.to_string(), pattern.as_str()), ("booking.*".into(), "booking.*"));
+    }
+
+    #[test]
     fn duplicates_fold_and_keep_the_first() {
         let subscription = Subscription::parse(["b.x", "a.*", "b.x", "a.*"]).unwrap();
         let texts: Vec<_> = subscription.patterns().iter().map(EventPattern::as_str).collect();

@@ -23,6 +23,8 @@ pub enum FaultClass {
     Protocol,
     /// The response headers exceed their bounds.
     TooLarge,
+    /// The receiver accepted, but with a page made for people: delivered by the rule, and worth a look.
+    WebPage,
     /// The registration is wrong, so that somebody must act: the receiver says so by a status that the
     /// webhook's profile knows, or the profile or the credentials cannot be used.
     Config,
@@ -36,7 +38,7 @@ pub enum FaultClass {
 
 impl FaultClass {
     /// Every class.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Dns,
         Self::BlockedAddress,
         Self::Connect,
@@ -46,6 +48,7 @@ impl FaultClass {
         Self::Redirect,
         Self::Protocol,
         Self::TooLarge,
+        Self::WebPage,
         Self::Config,
         Self::Postponed,
         Self::Token,
@@ -64,6 +67,7 @@ impl FaultClass {
             Self::Redirect => "redirect",
             Self::Protocol => "protocol",
             Self::TooLarge => "too_large",
+            Self::WebPage => "web_page",
             Self::Config => "configuration",
             Self::Postponed => "postponed",
             Self::Token => "token",
@@ -122,6 +126,13 @@ mod tests {
             assert_eq!(FaultClass::parse(class.as_str()), Some(class));
         }
         assert_eq!(FaultClass::parse("DNS"), None);
+    }
+
+    #[test]
+    fn only_an_interruption_is_our_own() {
+        for class in FaultClass::ALL {
+            assert_eq!(class.is_ours(), class == FaultClass::Interrupted);
+        }
     }
 
     #[test]

@@ -188,6 +188,11 @@ mod tests {
         assert_eq!(failing(0, hours(50)).overdue(UnixMs(hours(73)), RULE), Overdue::Clear);
         let later = failing(0, 0).touched(Touch::Failed(UnixMs(hours(13))), RULE);
         assert_eq!(later, failing(hours(13), hours(13)));
+        let quiet = i64::try_from(RULE.quiet.as_millis()).unwrap();
+        let now = hours(72) + quiet;
+        assert_eq!(failing(0, hours(72)).overdue(UnixMs(now), RULE), Overdue::Disable(UnixMs(hours(72))));
+        assert_eq!(failing(0, hours(72)).overdue(UnixMs(now + 1), RULE), Overdue::Clear);
+        assert_eq!(failing(0, 0).touched(Touch::Failed(UnixMs(quiet)), RULE), failing(0, quiet));
     }
 
     /// Rule 4: time spent paused never counts.
@@ -196,6 +201,20 @@ mod tests {
         let paused = Status::Paused { since: UnixMs(0) };
         assert_eq!(paused.touched(Touch::Failed(UnixMs(hours(100))), RULE), paused);
         assert_eq!(paused.overdue(UnixMs(i64::MAX), RULE), Overdue::NotYet(None));
+    }
+
+    #[test]
+    fn what_is_overdue_is_swept_and_a_run_is_shown() {
+        let run = failing(0, hours(71));
+        assert_eq!(run.failing(), Some(Failing { since: UnixMs(0), last: UnixMs(hours(71)) }));
+        assert_eq!(run.swept(UnixMs(hours(72)), RULE), None);
+        let disabled = Status::Disabled { at: UnixMs(hours(72)), reason: DisabledReason::Failing };
+        assert_eq!(run.swept(UnixMs(hours(73)), RULE), Some(disabled.clone()));
+        assert_eq!(failing(0, hours(50)).swept(UnixMs(hours(73)), RULE), Some(Status::ACTIVE));
+        assert_eq!(disabled.failing(), None);
+        let gone = Status::Disabled { at: UnixMs(5), reason: DisabledReason::Gone };
+        assert_eq!(run.touched(Touch::Gone(UnixMs(5)), RULE), gone);
+        assert_eq!(run.touched(Touch::Nothing, RULE), run);
     }
 
     fn statuses() -> impl Strategy<Value = Status> {

@@ -247,6 +247,66 @@ mod tests {
     }
 
     #[test]
+    fn the_floor_is_the_moment_alone() {
+        let of = |at| EventId::floor(UnixMs(at)).to_bytes();
+        let mut bytes = [0; 16];
+        assert_eq!((of(0), of(-5)), (bytes, bytes));
+        bytes[5] = 1;
+        assert_eq!(of(1), bytes);
+        let latest = UnixMs((1 << 48) - 1);
+        assert_eq!(EventId::floor(UnixMs(i64::MAX)).accepted_at(), latest);
+        assert_eq!(EventId::new(UnixMs(i64::MAX), 0).accepted_at(), latest);
+    }
+
+    #[test]
+    fn entropy_orders_and_hides() {
+        let id = |entropy| u128::from_be_bytes(EventId::new(UnixMs(0), entropy).to_bytes());
+        assert_eq!(id(0), 0x7 << 76 | 0b10 << 62);
+        assert_eq!(id((1 << 74) - 1), 0x7fff << 64 | 0b10 << 62 | ((1 << 62) - 1));
+        assert_eq!(id(1 << 74), id(0), "what is beyond 74 bits is not used");
+        assert_eq!(id(1 << 62), id(0) + (1 << 64));
+    }
+
+    #[test]
+    fn names_print_as_they_were_given() {
+        assert_eq!(WebhookId(801).to_string(), "801");
+        assert_eq!(PropertyId::new(101).unwrap().to_string(), "101");
+        assert_eq!(PropertyId::new(101).unwrap().get(), 101);
+        let client = ClientId::parse("pms").unwrap();
+        assert_eq!((client.as_str(), client.to_string().as_str()), ("pms", "pms"));
+        let id = EventId::new(UnixMs(7), 9);
+        assert_eq!(format!("{id:?}"), id.to_string());
+        assert_eq!(EventId::from_bytes(id.to_bytes()), id);
+        assert_eq!(*id.as_uuid().as_bytes(), id.to_bytes());
+    }
+
+    #[test]
+    fn names_are_bounded() {
+        for number in [1, MAX_SAFE_INTEGER] {
+            assert_eq!(PropertyId::new(number).map(PropertyId::get), Ok(number));
+        }
+        for number in [0, -1, MAX_SAFE_INTEGER + 1] {
+            assert_eq!(PropertyId::new(number), Err(IdError::Number));
+        }
+        for (text, fits) in
+            [("", false), ("b", true), ("a\tb", false), (&"é".repeat(64), true), (&"b".repeat(65), false)]
+        {
+            assert_eq!(BookingId::text(text).is_ok(), fits, "{text}");
+        }
+        for (text, fits) in
+            [("", false), ("c", true), ("\u{7f}", false), (&"c".repeat(200), true), (&"c".repeat(201), false)]
+        {
+            assert_eq!(ClientId::parse(text).is_ok(), fits, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_booking_is_named_by_what_it_reads_as() {
+        assert_eq!(BookingId::Number(9001).key(), "9001");
+        assert_eq!(BookingId::text("9001").unwrap().key(), "9001");
+    }
+
+    #[test]
     fn event_ids_are_version_7_uuids() {
         let uuid = EventId::new(UnixMs(1_779_900_000_000), u128::MAX).as_uuid();
         assert_eq!(uuid.get_version_num(), 7);

@@ -243,6 +243,38 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_taken_for_what_it_is() {
+        let [null, truth, number, text] =
+            [Json::Null, Json::from(true), Json::from(1.5), Json::from("t".to_owned())];
+        let (array, object) = (Json::Array(vec![Json::Null]), Json::object([("a", Json::from(false))]));
+        let all = [&null, &truth, &number, &text, &array, &object];
+        let only = |at: usize, is: fn(&Json) -> bool| {
+            assert_eq!(all.map(is), std::array::from_fn(|n| n == at));
+        };
+        only(0, Json::is_null);
+        only(1, |it| it.as_bool() == Some(true));
+        only(2, |it| it.as_f64() == Some(1.5));
+        only(3, |it| it.as_str() == Some("t"));
+        only(4, |it| it.as_array().is_some_and(|items| items == [Json::Null]));
+        only(5, |it| it.get("a").and_then(Json::as_bool) == Some(false));
+        let kinds = ["null", "a boolean", "a number", "a string", "an array", "an object"];
+        assert_eq!(all.map(Json::kind), kinds);
+        assert_eq!(text.clone().into_object(), Err(text));
+    }
+
+    #[test]
+    fn members_are_counted() {
+        let members = |json: &str| Json::parse(json.as_bytes(), 2).unwrap().into_object().unwrap();
+        assert_eq!((members("{}").len(), members("{}").is_empty()), (0, true));
+        let two = members(r#"{"a":1,"b":[]}"#);
+        assert_eq!((two.len(), two.is_empty()), (2, false));
+        assert_eq!(two.get("a"), Some(&Json::from(1)));
+        assert_eq!(two.get("c"), None);
+        let names: Vec<String> = two.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
     fn members_are_set_in_place_and_taken_in_order() {
         let object = Json::object([("b", Json::from(1)), ("a", Json::Null), ("b", Json::from(2))]);
         assert_eq!(object.to_stable_bytes(), br#"{"b":2,"a":null}"#);

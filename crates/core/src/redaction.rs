@@ -189,6 +189,16 @@ mod tests {
         );
     }
 
+    /// A name one object deeper condemns the entry only where a value stands beside it.
+    #[test]
+    fn what_only_holds_a_sensitive_entry_stays() {
+        let data = r#"{"booking":{"customParameters":[{"deep":{"name":"City"},"floor":2}]}}"#;
+        assert_eq!(
+            redacted("booking.created", data, true),
+            r#"{"booking":{"customParameters":[{"floor":2}]}}"#
+        );
+    }
+
     #[test]
     fn other_events_lose_sensitive_names_alone() {
         let data =

@@ -29,6 +29,9 @@ mod tests {
         let delivery = DeliveryId { event: EventId::new(UnixMs(1), 2), webhook: WebhookId(801) };
         assert_eq!(request_id(delivery, 1), request_id(delivery, 1));
         assert_ne!(request_id(delivery, 1), request_id(delivery, 2));
-        assert_eq!(request_id(delivery, 1).len(), 36);
+        let other = DeliveryId { webhook: WebhookId(802), ..delivery };
+        assert_ne!(request_id(delivery, 1), request_id(other, 1));
+        let id = uuid::Uuid::parse_str(&request_id(delivery, 1)).unwrap();
+        assert_eq!(id.get_version_num(), 8);
     }
 }

@@ -197,6 +197,47 @@ mod tests {
     }
 
     #[test]
+    fn every_unit_is_read_and_printed() {
+        for (text, span) in [
+            ("0s", Span::ZERO),
+            ("1ms", Span::millis(1)),
+            ("1500ms", Span::millis(1_500)),
+            ("2s", Span::millis(2_000)),
+            ("90s", Span::seconds(90)),
+            ("3m", Span::millis(180_000)),
+            ("90m", Span::minutes(90)),
+            ("4h", Span::millis(14_400_000)),
+            ("25h", Span::hours(25)),
+            ("5d", Span::millis(432_000_000)),
+        ] {
+            assert_eq!(Span::parse(text), Ok(span), "{text}");
+            assert_eq!(span.to_string(), text);
+        }
+        let longest = Span::millis(i64::MAX as u64);
+        assert_eq!(Span::parse("9223372036854775807ms"), Ok(longest));
+        assert_eq!(Span::parse("9223372036854775808ms"), Err(SpanError::TooLong));
+    }
+
+    #[test]
+    fn spans_are_counted_multiplied_and_divided() {
+        assert_eq!(Span::seconds(10).times(3), Span::seconds(30));
+        assert_eq!(Span::seconds(10).part(3), Span::millis(3_333));
+        assert_eq!(Span::seconds(10).part(0), Span::seconds(10));
+        assert_eq!(Span::millis(1_500).as_duration(), Duration::from_millis(1_500));
+        assert_eq!(Span::from_duration(Duration::from_micros(1_999)), Span::millis(1));
+        assert_eq!(Span::from_duration(Duration::MAX), Span::millis(u64::MAX));
+    }
+
+    #[test]
+    fn moments_are_moved_and_compared() {
+        assert_eq!(UnixMs(1_000).after(Span::millis(5)), UnixMs(1_005));
+        assert_eq!(UnixMs(1_000).before(Span::millis(5)), UnixMs(995));
+        assert_eq!(UnixMs(1_000).since(UnixMs(400)), Span::millis(600));
+        assert_eq!(UnixMs(400).since(UnixMs(1_000)), Span::ZERO);
+        assert_eq!((UnixMs(1_999).as_seconds(), UnixMs(-1).as_seconds()), (1, -1));
+    }
+
+    #[test]
     fn times_are_written_as_the_reference_writes_them() {
         let at = UnixMs(1_779_900_000_123);
         assert_eq!(at.rfc3339_seconds(), "2026-05-27T16:40:00Z");

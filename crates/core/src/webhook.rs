@@ -371,4 +371,26 @@ mod tests {
         assert!(Description::parse(&"ä".repeat(120)).is_ok());
         assert_eq!(Description::parse(&"a".repeat(121)), Err(DescriptionTooLong));
     }
+
+    #[test]
+    fn descriptions_are_short_texts() {
+        for good in ["", "PMS sync", &"é".repeat(120)] {
+            assert_eq!(Description::parse(good).unwrap().as_str(), good);
+        }
+        assert!(Description::parse(&"d".repeat(121)).is_err());
+    }
+
+    #[test]
+    fn orderings_and_statuses_have_names() {
+        for (ordering, name) in
+            [(Ordering::None, "none"), (Ordering::Booking, "booking"), (Ordering::Newest, "newest")]
+        {
+            assert_eq!((ordering.as_str(), Ordering::parse(name)), (name, Some(ordering)));
+        }
+        assert_eq!(Ordering::parse("oldest"), None);
+        let at = UnixMs(1);
+        let disabled = Status::Disabled { at, reason: DisabledReason::Failing };
+        let names = [Status::ACTIVE, Status::Paused { since: at }, disabled].map(|it| it.as_str());
+        assert_eq!(names, ["active", "paused", "disabled"]);
+    }
 }

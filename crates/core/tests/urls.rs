@@ -10,6 +10,15 @@ fn refused_by(url: &str) -> &'static str {
 }
 
 #[test]
+fn urls_are_equal_in_the_form_in_which_they_were_given() {
+    let url = |text| WebhookUrl::parse(text, &UrlRules::default()).unwrap();
+    assert_eq!(url("https://hooks.example.com/a"), url("https://hooks.example.com/a"));
+    assert_ne!(url("https://hooks.example.com/a"), url("https://hooks.example.com/b"));
+    assert_ne!(url("https://hooks.example.com/"), url("https://Hooks.example.com/"));
+    assert_eq!(url("https://Hooks.example.com").to_string(), "https://Hooks.example.com");
+}
+
+#[test]
 fn hostile_urls_are_refused_by_the_rule_that_they_break() {
     let table = [
         ("", "not_absolute"),

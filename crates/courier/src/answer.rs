@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use stayhook_core::{Fault, FaultClass, Span, UnixMs};
 
 use crate::deadline::{Deadline, Phase};
+use crate::page::{self, Page};
 use crate::{retry_after, tls};
 
 /// The most that the headers of a response may be, in bytes.
@@ -60,6 +61,8 @@ pub struct Reply {
     pub location: Option<String>,
     /// The first [`crate::Outbound::keep`] bytes of the body, or as many as came.
     pub body: Bytes,
+    /// A page made for people, where the body is one.
+    pub page: Option<Page>,
     /// Whether the request went over a connection kept from an earlier attempt.
     pub reused: bool,
 }
@@ -75,13 +78,26 @@ impl Reply {
         self.status == 429 || self.status >= 500
     }
 
+    /// What is suspicious about a success: a page made for people, so that the receiver's application has
+    /// probably not seen the event.
+    pub fn doubt(&self) -> Option<Fault> {
+        let page = self.page.filter(|_| self.is_success())?;
+        let words = format!(
+            "the receiver answered {}, which counts as delivered, but with {}",
+            named(self.status),
+            page.words()
+        );
+        Some(Fault::new(FaultClass::WebPage, words))
+    }
+
     /// Why the response is a failure; `None` where it is none.
     pub fn fault(&self) -> Option<Fault> {
         if self.is_success() {
             return None;
         }
         if !matches!(self.status, 301 | 302 | 303 | 307 | 308) {
-            let words = format!("the receiver answered {}", named(self.status));
+            let page = self.page.map(|page| format!(" with {}", page.words())).unwrap_or_default();
+            let words = format!("the receiver answered {}{page}", named(self.status));
             return Some(Fault::new(FaultClass::Status, words));
         }
         let to = self.location.as_deref().map(|host| format!(" to {host}")).unwrap_or_default();
@@ -113,12 +129,17 @@ pub(crate) async fn read(
         return Err(Fault::new(FaultClass::Protocol, words));
     }
     let mut kept = Vec::new();
-    let ended = deadline.bound(Phase::Body, drain(&mut body, &mut kept, keep)).await.unwrap_or(false);
+    let looked_at = drain(&mut body, &mut kept, keep.max(page::LOOKED_AT));
+    let ended = deadline.bound(Phase::Body, looked_at).await.unwrap_or(false);
+    let page = page::recognise(&head.headers, &kept);
+    kept.truncate(keep);
     let reply = Reply {
         status: head.status.as_u16(),
         retry_after: patience(head.status, &head.headers, now),
         location: redirect_host(head.status, &head.headers),
-        body: kept.into(),
+        // A copy of its size: what was only looked at is not held on to.
+        body: Bytes::copy_from_slice(&kept),
+        page,
         reused: false,
     };
     Ok((reply, ended))
@@ -199,7 +220,7 @@ mod tests {
 
     fn reply(status: u16, location: Option<&str>) -> Reply {
         let location = location.map(str::to_owned);
-        Reply { status, retry_after: None, location, body: Bytes::new(), reused: false }
+        Reply { status, retry_after: None, location, body: Bytes::new(), page: None, reused: false }
     }
 
     #[test]
@@ -223,6 +244,22 @@ mod tests {
              register the final URL"
         );
         assert!(words(301, None).starts_with("redirect: the receiver redirects (301);"));
+    }
+
+    #[test]
+    fn a_page_made_for_people_is_named_in_failures_and_doubted_in_successes() {
+        let with = |status, page| Reply { page: Some(page), ..reply(status, None) };
+        let refused = with(403, Page::Challenge);
+        assert!(refused.fault().unwrap().to_string().starts_with(
+            "status: the receiver answered 403 Forbidden with a challenge page that only a browser can pass"
+        ));
+        assert_eq!(refused.doubt(), None);
+        let accepted = with(200, Page::Login);
+        assert_eq!(accepted.fault(), None);
+        assert!(accepted.doubt().unwrap().to_string().starts_with(
+            "web_page: the receiver answered 200 OK, which counts as delivered, but with a login page"
+        ));
+        assert_eq!(reply(200, None).doubt(), None);
     }
 
     #[test]

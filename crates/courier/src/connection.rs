@@ -16,7 +16,8 @@ use tokio::task::AbortHandle;
 
 use crate::answer::{self, MAX_HEADER_BYTES, MAX_HEADER_FIELDS};
 use crate::connect::Vetted;
-use crate::deadline::{Deadline, Phase};
+use crate::deadline::Deadline;
+use crate::watched::{Progress, Watched};
 
 /// The most that is buffered of what a receiver sends ahead of being read.
 const MAX_BUFFERED: usize = 64 * 1024;
@@ -29,6 +30,7 @@ pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     vetted: Vetted,
     interim: Arc<Interim>,
+    progress: Arc<Progress>,
     driver: AbortHandle,
 }
 
@@ -63,6 +65,8 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let progress = Arc::<Progress>::default();
+        let stream = Watched { stream, progress: Arc::clone(&progress) };
         let (sender, driver) = Builder::new()
             .title_case_headers(true)
             .max_buf_size(MAX_BUFFERED)
@@ -73,7 +77,7 @@ impl Connection {
             .map_err(|error| answer::explain(&error))?;
         // Errors of the connection reach whoever waits for a response on it.
         let driver = tokio::spawn(async move { drop(driver.await) }).abort_handle();
-        Ok(Self { sender, vetted, interim: Arc::default(), driver })
+        Ok(Self { sender, vetted, interim: Arc::default(), progress, driver })
     }
 
     /// The address that this connection leads to.
@@ -89,7 +93,9 @@ impl Connection {
 
     /// Sends a request and waits for the headers of its response.
     pub(crate) async fn send(&mut self, mut request: Request<Full<Bytes>>, deadline: Deadline) -> Sent {
-        match deadline.bound(Phase::Response, self.sender.ready()).await {
+        self.progress.begin();
+        let phase = || self.progress.phase();
+        match deadline.bound_in(phase, self.sender.ready()).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Sent::Unsent(request),
             Err(fault) => return Sent::Failed(fault),
@@ -100,7 +106,7 @@ impl Connection {
 
         let response = self.sender.try_send_request(request);
         let flooded = self.interim.too_many.notified();
-        let outcome = deadline.bound(Phase::Response, async {
+        let outcome = deadline.bound_in(phase, async {
             tokio::select! {
                 response = response => Some(response),
                 () = flooded => None,

@@ -11,7 +11,9 @@ pub(crate) enum Phase {
     Lookup,
     Connect,
     Handshake,
+    Request,
     Response,
+    Headers,
     Body,
 }
 
@@ -21,7 +23,9 @@ impl Phase {
             Self::Lookup => "looking up the receiver's name",
             Self::Connect => "connecting to the receiver",
             Self::Handshake => "agreeing on TLS with the receiver",
+            Self::Request => "sending the request, which the receiver does not take in",
             Self::Response => "waiting for the receiver's response",
+            Self::Headers => "reading the headers of the receiver's response",
             Self::Body => "reading the receiver's response",
         }
     }
@@ -43,8 +47,17 @@ impl Deadline {
 
     /// Waits for `work`, but not beyond the deadline.
     pub(crate) async fn bound<F: Future>(self, phase: Phase, work: F) -> Result<F::Output, Fault> {
+        self.bound_in(|| phase, work).await
+    }
+
+    /// Waits for `work` of several phases. `phase` says which of them it is in at the deadline.
+    pub(crate) async fn bound_in<F: Future>(
+        self,
+        phase: impl FnOnce() -> Phase,
+        work: F,
+    ) -> Result<F::Output, Fault> {
         timeout_at(self.at, work).await.map_err(|_| {
-            let words = format!("the {} for one attempt ran out while {}", self.limit, phase.words());
+            let words = format!("the {} for one attempt ran out while {}", self.limit, phase().words());
             Fault::new(FaultClass::Timeout, words)
         })
     }

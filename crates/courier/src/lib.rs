@@ -11,11 +11,14 @@ mod connect;
 mod connection;
 mod courier;
 mod deadline;
+mod page;
 mod pool;
 mod request;
 mod resolve;
 mod retry_after;
 mod tls;
+mod trust;
+mod watched;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,6 +28,7 @@ use stayhook_core::{UnixMs, WebhookId, WebhookUrl};
 pub use answer::{Answer, MAX_BODY_KEPT, MAX_BODY_READ, MAX_HEADER_BYTES, MAX_HEADER_FIELDS, Reply};
 pub use config::{CourierConfig, CourierError};
 pub use courier::Courier;
+pub use page::Page;
 
 /// What carries a request to a receiver and brings back what became of it.
 #[async_trait]

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::Resumption;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::CourierError;
+use crate::trust::{Unvouched, Verifier};
 
 /// How many receivers' sessions are remembered: a resumed handshake costs a fraction of a full one.
 const SESSIONS: usize = 8192;
@@ -32,9 +33,13 @@ impl Tls {
             add_roots(&mut roots, path)?;
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
+            .build()
+            .map_err(|error| rustls::Error::General(error.to_string()))?;
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Verifier(verifier)))
             .with_no_client_auth();
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -110,16 +115,16 @@ fn diagnose_certificate(error: &CertificateError) -> String {
         C::NotValidForName | C::NotValidForNameContext { .. } => {
             "the receiver's certificate is for another name"
         }
-        C::UnknownIssuer => {
-            "the issuer of the receiver's certificate is unknown: it is self-signed, from a private CA, \
-             or the receiver does not send the intermediate certificates"
-        }
+        C::UnknownIssuer => "the issuer of the receiver's certificate is unknown",
         C::Revoked => "the receiver's certificate is revoked",
         C::BadSignature => "the signature of the receiver's certificate is wrong",
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => {
             "the receiver's certificate is not meant for servers"
         }
         C::BadEncoding => "the receiver's certificate cannot be read",
+        C::Other(error) if let Some(unvouched) = error.0.downcast_ref::<Unvouched>() => {
+            return unvouched.to_string();
+        }
         // The verifier has no name for this one; it is what most self-signed certificates look like.
         C::Other(error) if error.to_string().contains("CaUsedAsEndEntity") => {
             "the receiver's certificate is a CA's own, thus self-signed"

@@ -134,7 +134,7 @@ fn judge(profile: &Profile, received: &Received) -> (Outcome, Option<Fault>) {
     let answered =
         || received.fault().map_or_else(|| format!("the receiver answered {status}"), |it| it.words);
     match profile.judge(status, retry_after) {
-        Judged::Outcome(Outcome::Accepted) => (Outcome::Accepted, None),
+        Judged::Outcome(Outcome::Accepted) => (Outcome::Accepted, received.doubt()),
         Judged::Outcome(outcome @ Outcome::Again { after }) => {
             let words = format!("{}; it is asked again in {after}, as its profile says", answered());
             (outcome, Some(Fault::new(FaultClass::Postponed, words)))
@@ -175,8 +175,14 @@ mod tests {
     fn heard(profile: &str, status: u16) -> (Outcome, Option<Fault>) {
         let set = ProfileSet::built_in().unwrap();
         let profile = Arc::clone(set.all().get(profile).unwrap());
-        let received =
-            Received { status, retry_after: None, location: None, body: Bytes::new(), reused: false };
+        let received = Received {
+            status,
+            retry_after: None,
+            location: None,
+            body: Bytes::new(),
+            page: None,
+            reused: false,
+        };
         let (outcome, reply, _) = meaning(Ok((received, profile)), Duration::ZERO);
         assert_eq!(reply.status, Some(status));
         (outcome, reply.fault)

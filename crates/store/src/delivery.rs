@@ -105,7 +105,7 @@ impl Tried {
 pub struct Reply {
     /// The HTTP status, if there was one.
     pub status: Option<u16>,
-    /// Why the attempt failed, if it did.
+    /// Why the attempt failed, if it did; or what is suspicious about its success.
     pub fault: Option<Fault>,
     /// The beginning of the body, at most 1 KiB.
     pub body: Bytes,

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -57,7 +56,8 @@ pub struct Receiver {
 struct Shared {
     script: Mutex<Script>,
     requests: Mutex<Vec<Received>>,
-    connections: AtomicUsize,
+    /// Where each connection was made to.
+    destinations: Mutex<Vec<SocketAddr>>,
     arrived: Notify,
 }
 
@@ -77,6 +77,11 @@ impl Receiver {
         Self::listen((Ipv4Addr::LOCALHOST, 0).into(), Some(certificate.into())).await
     }
 
+    /// Starts a receiver for HTTPS on a given address.
+    pub async fn start_tls_at(address: SocketAddr, certificate: ServerCertificate) -> io::Result<Self> {
+        Self::listen(address, Some(certificate.into())).await
+    }
+
     async fn listen(address: SocketAddr, tls: Option<TlsAcceptor>) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -84,7 +89,7 @@ impl Receiver {
         let shared = Arc::new(Shared {
             script: Mutex::new(Arc::new(|_: &Received| Reply::status(200))),
             requests: Mutex::default(),
-            connections: AtomicUsize::new(0),
+            destinations: Mutex::default(),
             arrived: Notify::new(),
         });
         let listening = tokio::spawn(accept(listener, tls, Arc::clone(&shared))).abort_handle();
@@ -128,7 +133,13 @@ impl Receiver {
 
     /// How many connections have been made to it so far, with or without a request.
     pub fn connections(&self) -> usize {
-        self.shared.connections.load(Ordering::SeqCst)
+        lock(&self.shared.destinations).len()
+    }
+
+    /// The address of its own to which each connection was made, an IPv4 address as such: a receiver that
+    /// listens on all addresses learns here which one was called.
+    pub fn destinations(&self) -> Vec<SocketAddr> {
+        lock(&self.shared.destinations).clone()
     }
 
     /// Waits until it has got at least `n` requests and returns all of them, or those that it has got when
@@ -160,9 +171,18 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Sha
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
-        let number = shared.connections.fetch_add(1, Ordering::SeqCst) + 1;
+        let number = note(&stream, &shared);
         connections.spawn(welcome(stream, tls.clone(), number, Arc::clone(&shared)));
     }
+}
+
+/// Notes a connection, and numbers it.
+fn note(stream: &TcpStream, shared: &Shared) -> usize {
+    let mut destinations = lock(&shared.destinations);
+    let unknown = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+    let called = stream.local_addr().unwrap_or(unknown);
+    destinations.push(SocketAddr::new(called.ip().to_canonical(), called.port()));
+    destinations.len()
 }
 
 async fn welcome(stream: TcpStream, tls: Option<TlsAcceptor>, number: usize, shared: Arc<Shared>) {

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
@@ -13,6 +15,7 @@ static AUTHORITIES: AtomicU32 = AtomicU32::new(1);
 /// A certificate authority that nobody trusts who is not told to.
 pub struct TestCa {
     pem: String,
+    der: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -31,14 +34,9 @@ impl TestCa {
     /// A new authority with a key of its own.
     #[expect(clippy::new_without_default, reason = "each one is another: there is no default authority")]
     pub fn new() -> Self {
-        let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::default();
-        // Two authorities of one name would be taken for one with a wrong signature.
-        let number = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
-        params.distinguished_name.push(DnType::CommonName, format!("Scripted test authority {number}"));
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let (key, params) = (KeyPair::generate().expect("a key"), authority());
         let certificate = params.self_signed(&key).expect("a CA certificate");
-        Self { pem: certificate.pem(), issuer: Issuer::new(params, key) }
+        Self { pem: certificate.pem(), der: certificate.der().clone(), issuer: Issuer::new(params, key) }
     }
 
     /// Its certificate, for a file of trusted roots.
@@ -51,6 +49,22 @@ impl TestCa {
         self.sign(&params(names))
     }
 
+    /// A certificate that is sent together with this authority's own.
+    pub fn issue_with_root(&self, names: &[&str]) -> ServerCertificate {
+        let (key, certificate) = self.sign_with_new_key(&params(names));
+        ServerCertificate::new(vec![certificate, self.der.clone()], &key)
+    }
+
+    /// A certificate by an intermediate authority that this one vouches for. Without the intermediate's
+    /// own certificate, which the server sends or forgets, nothing leads from one to the other.
+    pub fn issue_by_intermediate(&self, names: &[&str], sent: bool) -> ServerCertificate {
+        let (key, params_of_intermediate) = (KeyPair::generate().expect("a key"), authority());
+        let certificate = params_of_intermediate.signed_by(&key, &self.issuer).expect("a CA certificate");
+        let der = certificate.der().clone();
+        let between = Self { pem: certificate.pem(), der, issuer: Issuer::new(params_of_intermediate, key) };
+        if sent { between.issue_with_root(names) } else { between.issue(names) }
+    }
+
     /// A certificate whose time is over.
     pub fn issue_expired(&self, names: &[&str]) -> ServerCertificate {
         let mut params = params(names);
@@ -60,9 +74,14 @@ impl TestCa {
     }
 
     fn sign(&self, params: &CertificateParams) -> ServerCertificate {
+        let (key, certificate) = self.sign_with_new_key(params);
+        ServerCertificate::new(vec![certificate], &key)
+    }
+
+    fn sign_with_new_key(&self, params: &CertificateParams) -> (KeyPair, CertificateDer<'static>) {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        ServerCertificate::new(certificate.der().clone(), &key)
+        (key, certificate.der().clone())
     }
 }
 
@@ -72,20 +91,42 @@ impl ServerCertificate {
     pub fn self_signed(names: &[&str]) -> Self {
         let key = KeyPair::generate().expect("a key");
         let certificate = params(names).self_signed(&key).expect("a certificate");
-        Self::new(certificate.der().clone(), &key)
+        Self::new(vec![certificate.der().clone()], &key)
     }
 
-    fn new(certificate: CertificateDer<'static>, key: &KeyPair) -> Self {
+    /// A certificate of a kind for which the server has no cipher, so that none is common to it and any
+    /// client.
+    pub fn without_common_cipher(names: &[&str]) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params(names).self_signed(&key).expect("a certificate");
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        provider.cipher_suites = vec![TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256];
+        Self::over(provider, vec![certificate.der().clone()], &key)
+    }
+
+    fn new(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
+        Self::over(rustls::crypto::aws_lc_rs::default_provider(), chain, key)
+    }
+
+    fn over(provider: CryptoProvider, chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a PKCS #8 key");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
             .expect("TLS 1.2 and 1.3")
             .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
+            .with_single_cert(chain, key)
             .expect("key and certificate belong together");
         Self(Arc::new(config))
     }
+}
+
+/// An authority of its own name: two of one name would be taken for one with a wrong signature.
+fn authority() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    let number = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
+    params.distinguished_name.push(DnType::CommonName, format!("Scripted test authority {number}"));
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
 }
 
 #[expect(clippy::expect_used, reason = "names in tests are written by hand")]

@@ -431,7 +431,14 @@ impl Transport for Receiver {
             return Answered::Failed(Fault::new(FaultClass::Connect, "the connection was refused"));
         }
         let body = Bytes::from_static(b"thanks");
-        Answered::Replied(Replied { status: 200, retry_after: None, location: None, body, reused: false })
+        Answered::Replied(Replied {
+            status: 200,
+            retry_after: None,
+            location: None,
+            body,
+            page: None,
+            reused: false,
+        })
     }
 
     fn forget(&self, _: WebhookId) {}

@@ -166,7 +166,35 @@ mod tests {
             "{\n  \"2\": null,\n  \"b\": [\n    \"/é😀\",\n    1.5,\n    {},\n    []\n  ]\n}"
         );
         assert_eq!(written[3], r#"{"b": ["/\u00e9\ud83d\ude00", 1.5, {}, []], "2": null}"#);
+        assert_eq!(
+            written[2],
+            "{\n    \"2\": null,\n    \"b\": [\n        \"/é😀\",\n        1.5,\n        {},\n        []\n    ]\n}"
+        );
+        assert_eq!(written[5], r#"{"2":null,"b":["/\u00e9\ud83d\ude00",1.5,{},[]]}"#);
         assert_eq!(written[4], r#"{"b": ["/é😀", 1.5, {}, []], "2": null}"#);
         assert_eq!(written[6], r#"{"2":null,"b":["\/\u00e9\ud83d\ude00",1.5,{},[]]}"#);
+    }
+
+    #[test]
+    fn styles_differ_in_the_order_of_members() {
+        let json = Json::parse(br#"{"b":1,"a":2,"10":3,"9":4}"#, 2).unwrap();
+        let written = |name: &str| {
+            let style = STYLES.iter().find(|style| style.name == name).unwrap();
+            String::from_utf8(style.write(&json)).unwrap()
+        };
+        assert_eq!(written("compact, as JSON.stringify writes it"), r#"{"9":4,"10":3,"b":1,"a":2}"#);
+        assert_eq!(written("compact with sorted members"), r#"{"10":3,"9":4,"a":2,"b":1}"#);
+        assert_eq!(written("as Python's json.dumps writes it"), r#"{"b": 1, "a": 2, "10": 3, "9": 4}"#);
+    }
+
+    #[test]
+    fn every_style_is_told_apart_by_name_and_bytes() {
+        let json = Json::parse("{\"b\":\"/é\",\"a\":[1,{}]}".as_bytes(), 3).unwrap();
+        for (at, style) in STYLES.iter().enumerate() {
+            for other in &STYLES[..at] {
+                assert_ne!(style.name, other.name);
+                assert_ne!(style.write(&json), other.write(&json), "{} and {}", style.name, other.name);
+            }
+        }
     }
 }

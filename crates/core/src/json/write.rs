@@ -118,12 +118,8 @@ pub(super) fn indices_first(members: &Members) -> Vec<(&str, &Json)> {
 
 /// The number of a name that is the canonical text of an array index, 0 to 2³² − 2.
 fn array_index(name: &str) -> Option<u32> {
-    let canonical = match name.as_bytes() {
-        [b'0'] => true,
-        [b'1'..=b'9', rest @ ..] => rest.len() < 10 && rest.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    if !canonical {
+    // No sign and no leading zero; parsing sees to the rest.
+    if !matches!(name.as_bytes(), [b'0'] | [b'1'..=b'9', ..]) {
         return None;
     }
     name.parse().ok().filter(|index| *index != u32::MAX)

@@ -90,7 +90,7 @@ async fn headers_that_drip_time_out() {
         every: Duration::from_millis(50),
     };
     let (desk, _receiver, url) = seated(Desk::hasty().await, drip).await;
-    desk.fails(&url, FaultClass::Timeout, "waiting for the receiver's response").await;
+    desk.fails(&url, FaultClass::Timeout, "while reading the headers of the receiver's response").await;
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ mod desk;
 mod faults;
 mod keep_alive;
 mod names;
+mod pages;
+mod phases;
 mod proxies;
 mod tls;
 mod wire;

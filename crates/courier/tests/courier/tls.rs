@@ -63,8 +63,34 @@ async fn an_unknown_issuer_is_called_so() {
 }
 
 #[tokio::test]
+async fn a_private_authority_that_shows_itself_is_called_so() {
+    refused(TestCa::new().issue_with_root(&[NAME]), "from a private authority").await;
+    refused(
+        TestCa::new().issue_by_intermediate(&[NAME], true),
+        "issuer of the receiver's certificate is unknown",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_missing_intermediate_is_called_so() {
+    let (ca, desk, _folder) = trusting().await;
+    let whole = Receiver::start_tls(ca.issue_by_intermediate(&[NAME], true)).await.unwrap();
+    assert!(desk.send(&whole.url_at(NAME, "/")).await.is_success());
+    let lacking = Receiver::start_tls(ca.issue_by_intermediate(&[NAME], false)).await.unwrap();
+    let words = "does not send the intermediate certificates (configure the full chain)";
+    desk.fails(&lacking.url_at(NAME, "/"), FaultClass::Tls, words).await;
+    assert_eq!(lacking.count(), 0);
+}
+
+#[tokio::test]
+async fn no_common_cipher_is_called_so() {
+    refused(ServerCertificate::without_common_cipher(&[NAME]), "no common cipher").await;
+}
+
+#[tokio::test]
 async fn a_self_signed_certificate_is_called_so() {
-    refused(ServerCertificate::self_signed(&[NAME]), "self-signed").await;
+    refused(ServerCertificate::self_signed(&[NAME]), "is self-signed").await;
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ impl Transport for Endpoint {
             retry_after: None,
             location: None,
             body: Bytes::from_static(body.as_bytes()),
+            page: None,
             reused: false,
         })
     }

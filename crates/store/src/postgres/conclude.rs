@@ -20,7 +20,8 @@ use crate::{Conclude, Concluded, Conclusion, Fate, HandoffId, Origin, StatusChan
 /// not written about any more.
 ///
 /// Webhooks of which every attempt was accepted take the happy path: one statement for all
-/// of them. The lanes of the others are locked first.
+/// of them. The lanes of the others are locked first. An acceptance that there is more to say about
+/// goes with the others: the one statement has no place for words.
 pub(super) async fn conclude(
     conn: &mut PgConnection,
     node: i64,
@@ -55,7 +56,8 @@ fn split(conclusions: &[Conclusion], pruned: UnixMs) -> (Vec<usize>, Vec<usize>)
     let mut seen = HashSet::new();
     let mut special: HashSet<WebhookId> = HashSet::new();
     for it in conclusions {
-        let accepted = matches!(&it.step, Step::Tried(tried) if tried.outcome == Outcome::Accepted);
+        let accepted = matches!(&it.step,
+            Step::Tried(tried) if tried.outcome == Outcome::Accepted && tried.reply.fault.is_none());
         if !accepted || !seen.insert((it.webhook, it.event)) {
             special.insert(it.webhook);
         }
