@@ -28,6 +28,7 @@ impl Reach {
             | FaultClass::Redirect
             | FaultClass::Protocol
             | FaultClass::TooLarge
+            | FaultClass::WebPage
             | FaultClass::Postponed => Some(Self::Reached),
             FaultClass::BlockedAddress | FaultClass::Tls | FaultClass::Config | FaultClass::Token => None,
         }
