@@ -34,6 +34,8 @@ pub enum Enqueued {
     },
     /// The idempotency key was used for other content.
     Conflict,
+    /// Somebody else is just using the idempotency key, and may yet give up: try again.
+    Busy,
 }
 
 /// One caller's events, with where to answer.
@@ -66,7 +68,8 @@ async fn commit(shared: &Arc<Shared>, group: Vec<Call>) {
     let registry_generation = group.iter().map(|call| call.generation).min().unwrap_or(0);
     let inbox = group.iter().filter(|call| call.collected).flat_map(|call| &call.rows);
     let collected = inbox.map(|row| row.id).collect();
-    match shared.store.intake(Intake { events, registry_generation, collected }).await {
+    let ring = !shared.config.roles.worker;
+    match shared.store.intake(Intake { events, registry_generation, collected, ring }).await {
         Ok(receipt) => {
             hand_over(shared, &group, &receipt);
             let mut results = receipt.results.into_iter();
@@ -142,5 +145,6 @@ fn enqueued(row: &NewRow, result: Accepted) -> Enqueued {
         }
         Accepted::Duplicate { id, deliveries } => Enqueued::Duplicate { id, deliveries },
         Accepted::Conflict => Enqueued::Conflict,
+        Accepted::Busy => Enqueued::Busy,
     }
 }

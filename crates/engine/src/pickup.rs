@@ -49,7 +49,8 @@ pub(crate) async fn run(shared: Arc<Shared>, calls: mpsc::Sender<Call>) {
 
 async fn empty(shared: &Arc<Shared>, calls: &mpsc::Sender<Call>) -> Result<(), StoreError> {
     loop {
-        let collected = shared.store.collect(MOST).await?;
+        // With half of its retention left it can still be delivered, and looked at.
+        let collected = shared.store.collect(MOST, shared.config.keep.part(2)).await?;
         if collected.is_empty() {
             return Ok(());
         }

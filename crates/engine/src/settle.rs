@@ -1,9 +1,11 @@
 //! Settling: what became of deliveries is gathered and committed as one transaction.
 
+mod apart;
+
 use std::sync::Arc;
 
 use stayhook_core::{Next, Ordering, Span, Status, WebhookId};
-use stayhook_store::{Conclude, Concluded, Conclusion, Fate, HandoffId, Origin, Step};
+use stayhook_store::{Conclude, Concluded, Conclusion, Fate, HandoffId, Origin, Step, StoreError};
 use tokio::sync::mpsc;
 
 use crate::engine::Shared;
@@ -59,19 +61,32 @@ async fn commit(
     conclusions: Vec<Conclusion>,
     finished: Vec<HandoffId>,
 ) -> (Vec<Conclusion>, Concluded) {
-    let mut batch = Conclude { conclusions, finished, now: shared.clock.now(), policy: shared.config.policy };
+    match write(shared, &conclusions, &finished).await {
+        Ok(concluded) => (conclusions, concluded),
+        Err(_) => apart::commit(shared, conclusions, finished).await,
+    }
+}
+
+/// Writes these in one transaction, again and again while the store is away. An error is about
+/// what they hold: it would be the same every time.
+async fn write(
+    shared: &Shared,
+    conclusions: &[Conclusion],
+    finished: &[HandoffId],
+) -> Result<Concluded, StoreError> {
     let mut wait = AGAIN[0];
     loop {
-        match shared.store.conclude(batch.clone()).await {
-            Ok(concluded) => return (batch.conclusions, concluded),
-            Err(error) => {
-                tracing::error!(%error, deliveries = batch.conclusions.len(), "outcomes could not be written; trying again");
-                metrics::counter!("stayhook_store_errors_total", "during" => "settle").increment(1);
-            }
-        }
+        let (conclusions, finished) = (conclusions.to_vec(), finished.to_vec());
+        let (now, policy) = (shared.clock.now(), shared.config.policy);
+        let error = match shared.store.conclude(Conclude { conclusions, finished, now, policy }).await {
+            Ok(concluded) => return Ok(concluded),
+            Err(error @ (StoreError::Database(_) | StoreError::Corrupt { .. })) => return Err(error),
+            Err(error) => error,
+        };
+        tracing::error!(%error, "outcomes could not be written; trying again");
+        metrics::counter!("stayhook_store_errors_total", "during" => "settle").increment(1);
         shared.clock.sleep_until(shared.clock.now().after(wait)).await;
         wait = wait.times(2).min(AGAIN[1]);
-        batch.now = shared.clock.now();
     }
 }
 

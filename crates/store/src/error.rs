@@ -26,6 +26,9 @@ pub enum StoreError {
     /// The database does not answer, or stopped answering.
     #[error("the database does not answer ({0})")]
     Unavailable(String),
+    /// What somebody else holds does not let go on.
+    #[error("the database is held up by others ({0}): end that, then try again")]
+    Busy(String),
     /// Made by a later version of the program.
     #[error(
         "the database has schema version {found}, this program knows up to {known}: run a newer stayhook"

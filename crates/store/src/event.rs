@@ -21,6 +21,8 @@ pub struct Intake {
     /// Those of the events that were collected: they leave the inbox with the same commit. One
     /// that another node accepted meanwhile is an [`Accepted::Duplicate`] of itself.
     pub collected: Vec<EventId>,
+    /// Whether other nodes are to be told of what waits: this one does not deliver.
+    pub ring: bool,
 }
 
 /// An event to be written.
@@ -129,6 +131,9 @@ pub enum Accepted {
     },
     /// The key was used before with other content; nothing was written.
     Conflict,
+    /// Somebody is using the key at this moment and has not said yet whether it counts; nothing
+    /// was written.
+    Busy,
 }
 
 /// An event as it is stored, with what became of it.

@@ -32,7 +32,9 @@ mod turns;
 pub mod conformance;
 
 use async_trait::async_trait;
-use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
+use stayhook_core::{
+    DeliveryId, EventId, EventKind, EventType, PropertyId, Span, UnixMs, Webhook, WebhookId,
+};
 use tokio::sync::mpsc;
 
 pub use audit::{Action, AuditFilter, AuditLine};
@@ -187,8 +189,10 @@ pub trait Store: Send + Sync + 'static {
     async fn intake(&self, intake: Intake) -> Result<Receipt, StoreError>;
 
     /// Takes events that were enqueued inside other programs' transactions, for the caller to
-    /// accept within ten seconds: see [`Intake::collected`].
-    async fn collect(&self, limit: usize) -> Result<Vec<Collected>, StoreError>;
+    /// accept within ten seconds: see [`Intake::collected`]. One that was enqueued longer ago than
+    /// `fresh` (its transaction was open for so long, or no node was there) gets a new id, so that
+    /// it is not pruned before it is delivered.
+    async fn collect(&self, limit: usize, fresh: Span) -> Result<Vec<Collected>, StoreError>;
 
     /// Writes what became of deliveries, each under its fence: the number of attempts that
     /// the delivery had when it was taken. One that comes late writes nothing.

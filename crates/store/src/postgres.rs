@@ -15,6 +15,7 @@ mod clock;
 mod closing;
 mod conclude;
 mod copy;
+mod daykeeping;
 mod days;
 mod delivered;
 mod doubt;
@@ -28,9 +29,11 @@ mod inbox;
 mod intake;
 mod keys;
 mod lanes;
+mod limits;
 mod line;
 mod log;
 mod migrate;
+mod obstacle;
 mod open;
 mod pooled;
 mod registry;
@@ -38,6 +41,7 @@ mod release;
 mod requeue;
 mod retention;
 mod rows;
+mod schema_lock;
 mod search;
 mod secrets;
 mod shared;
@@ -56,7 +60,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
+use stayhook_core::{
+    DeliveryId, EventId, EventKind, EventType, PropertyId, Span, UnixMs, Webhook, WebhookId,
+};
 use tokio::sync::mpsc;
 
 pub use self::clock::Timing;
@@ -286,8 +292,8 @@ impl Store for PostgresStore {
         Ok(self.shared.intake(&intake).await?)
     }
 
-    async fn collect(&self, limit: usize) -> Result<Vec<Collected>, StoreError> {
-        Ok(transaction!(self.shared.pooled(), |conn| inbox::collect(conn, limit))?)
+    async fn collect(&self, limit: usize, fresh: Span) -> Result<Vec<Collected>, StoreError> {
+        Ok(transaction!(self.shared.pooled(), |conn| inbox::collect(conn, limit, fresh))?)
     }
 
     async fn conclude(&self, batch: Conclude) -> Result<Concluded, StoreError> {
@@ -328,7 +334,8 @@ impl Store for PostgresStore {
         let let_go = transaction!(shared.upkeep.hold(), |conn| hold::expire(conn, timing, sweep))?;
         shared.pruned.fetch_max(sweep.now.before(sweep.prune).0, Ordering::Relaxed);
         let pruned = self.prune(sweep).await?;
-        let next = transaction!(shared.upkeep.hold(), |conn| sweep::next(conn, timing, sweep))?;
+        let dropping = shared.drops_days_from();
+        let next = transaction!(shared.upkeep.hold(), |conn| sweep::next(conn, timing, sweep, dropping))?;
         Ok(Swept { statuses, expired: expired + let_go, pruned, next })
     }
 
@@ -418,12 +425,7 @@ impl PostgresStore {
     /// Events that are too old, whole days first.
     async fn prune(&self, sweep: &Sweep) -> Result<u64, StoreError> {
         let shared = &self.shared;
-        let days = transaction!(shared.upkeep.hold(), |conn| retention::prune_day(conn, sweep));
-        let days = match days {
-            // Somebody reads them; the next sweep tries again.
-            Err(failure) if failure.is_locked_out() => 0,
-            other => other?,
-        };
+        let days = shared.drop_days(sweep).await?;
         let rows = transaction!(shared.upkeep.hold(), |conn| retention::prune_rows(conn, sweep))?;
         transaction!(shared.upkeep.hold(), |conn| figures::prune(conn, sweep))?;
         transaction!(shared.upkeep.hold(), |conn| registry::forget(conn))?;

@@ -46,7 +46,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
+use stayhook_core::{
+    DeliveryId, EventId, EventKind, EventType, PropertyId, Span, UnixMs, Webhook, WebhookId,
+};
 use tokio::sync::mpsc;
 
 pub(crate) use self::copy::SqliteSide;
@@ -270,7 +272,7 @@ impl Store for SqliteStore {
         self.writer.write(bytes, move |conn| intake::intake(conn, &intake)).await
     }
 
-    async fn collect(&self, _limit: usize) -> Result<Vec<Collected>, StoreError> {
+    async fn collect(&self, _limit: usize, _fresh: Span) -> Result<Vec<Collected>, StoreError> {
         // Nobody shares a transaction with this file.
         Ok(Vec::new())
     }

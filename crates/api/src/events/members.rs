@@ -34,6 +34,9 @@ pub(super) fn receipt(result: Option<Enqueued>) -> Result<ReceiptView, Problem> 
         Some(Enqueued::New { id, deliveries }) => (id, false, deliveries),
         Some(Enqueued::Duplicate { id, deliveries }) => (id, true, deliveries),
         Some(Enqueued::Conflict) => return Err(Problem::idempotency_conflict()),
+        Some(Enqueued::Busy) => {
+            return Err(Problem::failed("another transaction holds the idempotency key".to_owned()));
+        }
         None => return Err(Problem::internal("the engine gave no result for an event".to_owned())),
     };
     Ok(ReceiptView { id: id.to_string(), duplicate, deliveries })

@@ -109,7 +109,11 @@ fn advise(key: &Key) {
     match key {
         Key::Configured => say("the new servers need the same secrets.key"),
         Key::File(file) => {
-            say(&format!("secrets.key of the new servers is what {} holds: keep it", file.display()));
+            let file = file.display();
+            say(&format!(
+                "secrets.key of the new servers is what {file} holds, or its first line; other lines go into \
+                 secrets.older_keys: keep them"
+            ));
         }
         Key::Files(_, to) => say(&format!("the key was copied to {}: back it up", to.display())),
     }

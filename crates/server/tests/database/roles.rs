@@ -1,6 +1,6 @@
 //! `server.roles`: what a node leaves to others.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stayhook_testkit::{Postgres, Receiver};
 
@@ -49,6 +49,33 @@ async fn what_one_accepts_another_delivers() {
         assert_eq!(api.enqueue(booking).await.status, 202);
     }
     assert_eq!(receiver.wait_for(20, Duration::from_secs(20)).await.len(), 20);
+    assert!(api.stop().await.success());
+    assert!(worker.stop().await.success());
+}
+
+/// They hear of it, instead of finding it when they look: by then half a second may have passed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_accepts_another_delivers_at_once() {
+    const EVENTS: usize = 200;
+    let database = Postgres::create().unwrap();
+    let deployment = Deployment::on(database.url());
+    let api = deployment.start_with(&[("STAYHOOK_SERVER__ROLES", r#"["api"]"#)]).await;
+    let worker = deployment.start_with(&[("STAYHOOK_SERVER__ROLES", r#"["worker","maintenance"]"#)]).await;
+    let receiver = Receiver::start().await.unwrap();
+    api.register(&receiver.url("/"), 1).await;
+    let mut took = Vec::new();
+    for arrived in 0..EVENTS {
+        // At no particular point of anybody's rhythm.
+        tokio::time::sleep(Duration::from_millis((arrived as u64 * 37) % 200)).await;
+        assert_eq!(api.enqueue(arrived as u64).await.status, 202);
+        let accepted = Instant::now();
+        assert_eq!(receiver.wait_for(arrived + 1, Duration::from_secs(20)).await.len(), arrived + 1);
+        took.push(accepted.elapsed());
+    }
+    took.sort();
+    let at = |part: usize| took[part * (EVENTS - 1) / 100];
+    println!("from acceptance to arrival: p50 {:?}, p99 {:?}, at most {:?}", at(50), at(99), at(100));
+    assert!(at(50) < Duration::from_millis(100), "{:?}", at(50));
     assert!(api.stop().await.success());
     assert!(worker.stop().await.success());
 }

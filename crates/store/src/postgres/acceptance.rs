@@ -5,7 +5,7 @@ use stayhook_core::UnixMs;
 use super::failure::Failure;
 use super::line::{Held, PATIENCE, PROMPT, work};
 use super::shared::{REPEATS, Shared};
-use super::{days, doubt, intake, sql, take_over};
+use super::{days, doubt, intake, schema_lock, sql, take_over};
 use crate::{Intake, Receipt};
 
 impl Shared {
@@ -50,7 +50,7 @@ impl Shared {
     async fn try_intake(&self, held: &mut Held<'_>, node: i64, batch: &Intake) -> Result<Receipt, Failure> {
         let days = self.days.missing(batch.events.iter().map(|it| days::of(it.id.accepted_at())));
         work!(held, PROMPT, None, |conn| async {
-            self.days.add(conn, &days).await?;
+            self.days.add(conn, &days, schema_lock::PROMPT).await?;
             intake::intake(conn, node, self.timing, batch).await
         })
     }

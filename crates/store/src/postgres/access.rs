@@ -8,8 +8,10 @@
 use std::str::FromStr as _;
 
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::failure::Failure;
+use super::limits::Limits;
 use crate::StoreError;
 
 /// More statements than there are, so that each is prepared once.
@@ -36,6 +38,16 @@ impl Access {
         // PgBouncer refuses this startup parameter unless told otherwise; nothing here reads floats.
         let options = if pooler { options.extra_float_digits(None) } else { options };
         Ok(Self { options, pooler })
+    }
+
+    /// Connects, and tells the server when to end what nobody waits for any more. A pooler's
+    /// sessions are told in each transaction instead.
+    pub(super) async fn connect(&self, limits: Limits) -> Result<PgConnection, Failure> {
+        let mut conn = PgConnection::connect_with(&self.options).await?;
+        if !self.pooler {
+            sqlx::raw_sql(AssertSqlSafe(limits.of_session())).execute(&mut conn).await?;
+        }
+        Ok(conn)
     }
 }
 

@@ -2,11 +2,12 @@
 //! gives back what dead nodes held, and listens for what other nodes did.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgNotification, PgPoolOptions};
 use sqlx::{Executor as _, Row as _};
+use stayhook_core::UnixMs;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -15,6 +16,7 @@ use super::access::Access;
 use super::clock;
 use super::failure::Failure;
 use super::line::{PATIENCE, PROMPT, work};
+use super::obstacle::Obstacle;
 use super::shared::Shared;
 use super::sql;
 use crate::{Signal, StoreError};
@@ -25,11 +27,13 @@ const BEAT: Duration = Duration::from_secs(2);
 const RESCUE: Duration = Duration::from_secs(2);
 /// Between two looks for what no notification told.
 const POLL: Duration = Duration::from_millis(500);
-/// The same while events come in by SQL. Callers whose transactions overlap ring one bell, so
-/// that it says nothing about those that commit later.
-const INBOX_POLL: Duration = Duration::from_millis(50);
-/// So many looks in vain show that they have stopped to come: a minute's worth.
+/// The same after a bell, and always where none can be heard. Whose transactions end at the same
+/// time ring one bell, so that it says nothing about those that commit a moment later.
+const SOON: Duration = Duration::from_millis(50);
+/// So many looks in vain show that events have stopped to come in by SQL: a minute's worth.
 const INBOX_LOOKS: u32 = 1_200;
+/// The same for deliveries that fall due on other nodes: a commit does not take longer.
+const DUE_LOOKS: u32 = 20;
 /// After a failure to listen.
 const AGAIN: Duration = Duration::from_secs(1);
 /// After so much silence it is asked whether the other end is still there: a connection whose
@@ -82,21 +86,18 @@ async fn pulse(shared: Arc<Shared>) {
 async fn beat(shared: &Shared) -> Result<(), Failure> {
     let mut held = shared.pulse.hold().await?;
     let result = work!(held, PROMPT, None, |conn| shared.beat(conn));
-    let now = held.done(result)?;
-    let missing = shared.days.missing_around(now);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let mut held = shared.pulse.hold().await?;
-    let result = work!(held, PATIENCE, None, |conn| shared.days.add(conn, &missing));
-    held.done(result)
+    held.done(result).map(|_| ())
 }
 
 async fn rescue(shared: Arc<Shared>) {
+    let making = Mutex::default();
     let mut ticks = interval(RESCUE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        if let Err(failure) = make_days(&shared, &making).await {
+            tracing::warn!(error = %StoreError::from(failure), "partitions for the days to come could not be made");
+        }
         match give_back(&shared).await {
             Ok(0) => {}
             Ok(deliveries) => tracing::warn!(deliveries, "taken over from dead nodes"),
@@ -107,10 +108,18 @@ async fn rescue(shared: Arc<Shared>) {
     }
 }
 
-async fn give_back(shared: &Shared) -> Result<u64, Failure> {
+async fn make_days(shared: &Shared, making: &Mutex<Obstacle>) -> Result<(), Failure> {
+    shared.make_days(making, clock_of(shared).await?).await
+}
+
+async fn clock_of(shared: &Shared) -> Result<UnixMs, Failure> {
     let mut held = shared.upkeep.hold().await?;
     let now = work!(held, PATIENCE, None, |conn| clock::clock(conn));
-    let now = held.done(now)?;
+    held.done(now)
+}
+
+async fn give_back(shared: &Shared) -> Result<u64, Failure> {
+    let now = clock_of(shared).await?;
     let unknown = shared.resolve_doubts(now).await?;
     if unknown > 0 {
         tracing::warn!(deliveries = unknown, "found what was accepted when the database was lost");
@@ -171,12 +180,13 @@ async fn watch(
     loop {
         let ring = tokio::select! {
             ring = rings.recv() => ring.flatten(),
-            () = sleep(if looks > 0 { INBOX_POLL } else { POLL }) => None,
+            () = sleep(if looks > 0 || shared.access.pooler { SOON } else { POLL }) => None,
         };
         looks = looks.saturating_sub(1);
         match ring {
             Some(Signal::Due) => {
                 let _ = signals.try_send(Signal::Due);
+                looks = looks.max(DUE_LOOKS);
                 continue;
             }
             Some(Signal::Inbox) => looks = INBOX_LOOKS,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use self::words::{insert, select};
 use super::failure::Failure;
-use super::{PostgresOptions, Timing, days, open, rows, sql};
+use super::{PostgresOptions, Timing, days, open, rows, schema_lock, sql};
 use crate::copy::{Batch, Cell, FINISHED, Facts, Kind, MARK, Mark, Table};
 use crate::{Keyring, StoreError};
 
@@ -94,7 +94,7 @@ impl PostgresSide {
         if let Some(table) = table {
             let missing = missing_days(table, &batch, &self.days);
             if !missing.is_empty() {
-                sqlx::query(sql::LOCK_SCHEMA).execute(&mut *tx).await?;
+                schema_lock::take(&mut tx, schema_lock::PATIENCE).await?;
                 sqlx::query(sql::ADD_DAYS).bind(&missing).execute(&mut *tx).await?;
                 self.days.extend(missing);
             }

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
 use stayhook_core::UnixMs;
 
 use super::failure::Failure;
-use super::sql;
+use super::{schema_lock, sql};
+use crate::StoreError;
 
 const DAY: i64 = 86_400_000;
 /// From yesterday, for events accepted just before midnight, to what a long weekend without
@@ -35,6 +37,20 @@ pub(super) async fn existing(conn: &mut PgConnection) -> Result<Vec<i32>, Failur
 }
 
 impl Days {
+    /// Learns which days there are, and makes those that are missing. Without today's nothing can
+    /// be accepted; the others can wait.
+    pub(super) async fn open(&self, conn: &mut PgConnection, now: UnixMs) -> Result<(), Failure> {
+        let existing = existing(conn).await?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(&existing);
+        match self.add(conn, &self.missing_around(now), schema_lock::PATIENCE).await {
+            Err(failure) if failure.is_obstructed() && existing.contains(&of(now)) => {
+                tracing::warn!(error = %StoreError::from(failure), "partitions for the days to come are made later");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     /// The days from yesterday on that have to be made.
     pub(super) fn missing_around(&self, now: UnixMs) -> Vec<i32> {
         let today = of(now);
@@ -48,13 +64,19 @@ impl Days {
         missing.into_iter().collect()
     }
 
-    /// Makes the partitions of these days, one node at a time.
-    pub(super) async fn add(&self, conn: &mut PgConnection, days: &[i32]) -> Result<(), Failure> {
+    /// Makes the partitions of these days, one node at a time; waits for others no longer than that.
+    pub(super) async fn add(
+        &self,
+        conn: &mut PgConnection,
+        days: &[i32],
+        patience: Duration,
+    ) -> Result<(), Failure> {
         if days.is_empty() {
             return Ok(());
         }
         let mut tx = conn.begin().await?;
-        sqlx::query(sql::LOCK_SCHEMA).execute(&mut *tx).await?;
+        schema_lock::take(&mut tx, patience).await?;
+        sqlx::query(sql::BE_BRIEF).execute(&mut *tx).await?;
         sqlx::query(sql::ADD_DAYS).bind(days).execute(&mut *tx).await?;
         tx.commit().await?;
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(days);

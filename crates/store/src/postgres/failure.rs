@@ -43,6 +43,11 @@ impl Failure {
         self.code().as_deref() == Some("55P03")
     }
 
+    /// Somebody else is in the way, who is not waited for.
+    pub(super) fn is_obstructed(&self) -> bool {
+        self.is_locked_out() || matches!(self, Self::Store(StoreError::Busy(_)))
+    }
+
     /// The connection is not to be used again.
     pub(super) fn breaks_connection(&self) -> bool {
         match self {
@@ -117,16 +122,19 @@ fn refused(error: &dyn DatabaseError) -> StoreError {
     let words = error.message().to_owned();
     let code = error.code().unwrap_or_default();
     match (code.get(..2).unwrap_or_default(), &*code) {
-        // Full, or a standby that takes no writes, or a role that may not.
-        (_, "53100" | "25006" | "42501") => StoreError::NotWritable(words),
+        // Full, or a role that may not.
+        (_, "53100" | "42501") => StoreError::NotWritable(words),
+        (_, "25006") => StoreError::Unfit(format!(
+            "{words}: it is a standby, or default_transaction_read_only is on; name the primary"
+        )),
         (_, "3D000") => StoreError::NoDatabase(words),
         // Startup parameters that a pooler does not take, statements that are gone, or there
         // already: they were prepared on another session than they are used on.
         (_, "26000" | "42P05") | ("08", _) if is_poolers(&words) => {
             StoreError::Address(format!("a pooler stands between, add pgbouncer=true ({words})"))
         }
-        // Connections, authentication, resources, operator intervention.
-        ("08" | "28" | "53" | "57" | "58", _) => StoreError::Unavailable(words),
+        // Connections, authentication, collisions, resources, locks, operator intervention.
+        ("08" | "28" | "40" | "53" | "55" | "57" | "58", _) => StoreError::Unavailable(words),
         _ => StoreError::Database(format!("{words} ({code})")),
     }
 }

@@ -46,14 +46,26 @@ pub async fn enqueue_in(conn: &mut PgConnection, event: &NewEvent) -> Result<Eve
     Name("inbox", &id).valid("event_id", EventId::parse(&id).ok())
 }
 
-/// Takes events for this node to accept, oldest first.
-pub(super) async fn collect(conn: &mut PgConnection, most: usize) -> Result<Vec<Collected>, Failure> {
-    let taken = i64::try_from(TAKEN.as_millis()).unwrap_or(i64::MAX);
-    let found = sqlx::query(sql::COLLECT).bind(limit(most)).bind(taken).fetch_all(conn).await?;
+/// Takes events for this node to accept, oldest first. What is older than `fresh` gets a new id.
+pub(super) async fn collect(
+    conn: &mut PgConnection,
+    most: usize,
+    fresh: Span,
+) -> Result<Vec<Collected>, Failure> {
+    let millis = |span: Span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    let query = sqlx::query(sql::COLLECT).bind(limit(most)).bind(millis(TAKEN)).bind(millis(fresh));
+    let found = query.fetch_all(conn).await?;
     let mut collected = Vec::with_capacity(found.len());
     for row in &found {
         match read(row) {
-            Ok(it) => collected.push(it),
+            Ok(it) => {
+                let before = rows::event_id(row, 8)?;
+                if before != it.event {
+                    tracing::warn!(event = %before, accepted_as = %it.event,
+                        "an event comes long after it was enqueued: its transaction was open for so long, or no node was there; it gets a new id");
+                }
+                collected.push(it);
+            }
             // It stays there, and does not keep the others from being delivered.
             Err(failure) => {
                 tracing::error!(error = %StoreError::from(failure), "an enqueued event cannot be read");

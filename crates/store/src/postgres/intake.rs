@@ -24,7 +24,7 @@ pub(super) async fn intake(
     let gathering = intake.events.iter().any(|it| it.targets.iter().any(gathers));
     if !gathering && intake.collected.is_empty() && intake.events.iter().all(|it| it.idempotency.is_none()) {
         let all: Vec<&NewRow> = intake.events.iter().collect();
-        let handoff = write(conn, node, timing, intake.registry_generation, &all).await?;
+        let handoff = write(conn, node, timing, intake, &all).await?;
         return Ok(Receipt { handoff, results: vec![Accepted::New; all.len()] });
     }
     let mut tx = conn.begin().await?;
@@ -40,7 +40,7 @@ pub(super) async fn intake(
     }
     let new = intake.events.iter().zip(&results).filter(|(_, result)| **result == Accepted::New);
     let new: Vec<&NewRow> = new.map(|(event, _)| event).collect();
-    let handoff = write(&mut tx, node, timing, intake.registry_generation, &new).await?;
+    let handoff = write(&mut tx, node, timing, intake, &new).await?;
     if gathering {
         supersede(&mut tx, timing, &new).await?;
     }
@@ -76,7 +76,7 @@ async fn write(
     conn: &mut PgConnection,
     node: i64,
     timing: Timing,
-    generation: i64,
+    intake: &Intake,
     events: &[&NewRow],
 ) -> Result<Option<HandoffId>, Failure> {
     let now = newest(events);
@@ -101,7 +101,7 @@ async fn write(
 
     let row = sqlx::query(sql::INTAKE)
         .bind(node)
-        .bind(generation)
+        .bind(intake.registry_generation)
         .bind(Shift::known(timing))
         .bind(now.0)
         .bind(events.iter().map(|it| it.id.as_uuid()).collect::<Vec<_>>())
@@ -139,6 +139,7 @@ async fn write(
         .bind(skips.iter().filter_map(|(_, _, to)| reason(to)).collect::<Vec<_>>())
         .bind(events.iter().map(|it| profiles_text(&it.bodies)).collect::<Vec<_>>())
         .bind(waits.iter().map(|(_, it, to)| gathered_text(it).filter(|_| gathers(to))).collect::<Vec<_>>())
+        .bind(intake.ring)
         .fetch_one(conn)
         .await?;
     if !row.try_get::<bool, _>(0)? {

@@ -21,16 +21,28 @@ pub(super) async fn claim(conn: &mut PgConnection, events: &[NewRow]) -> Result<
     if first.is_empty() {
         return Ok(vec![Accepted::New; events.len()]);
     }
-    let won = insert(conn, &first).await?;
-    let lost: Vec<Key<'_>> =
-        first.iter().filter(|(_, it, _)| !won.contains(&it.id)).map(|(key, _, _)| *key).collect();
+    let Claims { won, busy } = insert(conn, &first).await?;
+    let lost: Vec<Key<'_>> = first
+        .iter()
+        .filter(|(_, it, _)| !won.contains(&it.id) && !busy.contains(&it.id))
+        .map(|(key, _, _)| *key)
+        .collect();
     let mut holders = if lost.is_empty() { HashMap::new() } else { holders(conn, &lost).await? };
+    let held: HashSet<Key<'_>> =
+        first.iter().filter(|(_, it, _)| busy.contains(&it.id)).map(|(key, _, _)| *key).collect();
     for (key, event, claim) in first.into_iter().filter(|(_, it, _)| won.contains(&it.id)) {
         let deliveries = Targets(event.targets.clone()).deliveries();
         let holder = Holder { event: event.id, content: claim.content.to_vec(), deliveries };
         holders.insert((key.0.to_owned(), key.1.to_owned()), holder);
     }
-    events.iter().map(|event| standing(event, &holders)).collect()
+    events.iter().map(|event| standing(event, &holders, &held)).collect()
+}
+
+/// What became of claims, by the events that make them.
+struct Claims {
+    won: HashSet<EventId>,
+    /// Another transaction holds the key, and has not ended yet.
+    busy: HashSet<EventId>,
 }
 
 /// Who holds a key, and with what.
@@ -41,9 +53,16 @@ struct Holder {
 }
 
 /// What the event is, given who holds its key.
-fn standing(event: &NewRow, holders: &HashMap<(String, String), Holder>) -> Result<Accepted, Failure> {
+fn standing(
+    event: &NewRow,
+    holders: &HashMap<(String, String), Holder>,
+    busy: &HashSet<Key<'_>>,
+) -> Result<Accepted, Failure> {
     let Some(claim) = &event.idempotency else { return Ok(Accepted::New) };
     let (client, key) = key_of(event, claim);
+    if busy.contains(&(client, key)) {
+        return Ok(Accepted::Busy);
+    }
     let holder = holders.get(&(client.to_owned(), key.to_owned()));
     let holder = Name("idempotency", key).valid("event_id", holder)?;
     Ok(if holder.event == event.id {
@@ -70,19 +89,23 @@ fn first_of_each(events: &[NewRow]) -> Vec<(Key<'_>, &NewRow, &IdempotencyClaim)
     first
 }
 
-/// Returns the events that hold their keys now.
 async fn insert(
     conn: &mut PgConnection,
     claims: &[(Key<'_>, &NewRow, &IdempotencyClaim)],
-) -> Result<HashSet<EventId>, Failure> {
-    let inserted: Vec<uuid::Uuid> = sqlx::query_scalar(sql::CLAIM_KEYS)
+) -> Result<Claims, Failure> {
+    let found = sqlx::query(sql::CLAIM_KEYS)
         .bind(claims.iter().map(|(key, _, _)| key.0).collect::<Vec<_>>())
         .bind(claims.iter().map(|(key, _, _)| key.1).collect::<Vec<_>>())
         .bind(claims.iter().map(|(_, event, _)| event.id.as_uuid()).collect::<Vec<_>>())
         .bind(claims.iter().map(|(_, _, claim)| &claim.content[..]).collect::<Vec<_>>())
         .fetch_all(conn)
         .await?;
-    Ok(inserted.into_iter().map(rows::event_of).collect())
+    let mut all = Claims { won: HashSet::new(), busy: HashSet::new() };
+    for row in found {
+        let side = if row.try_get(1)? { &mut all.busy } else { &mut all.won };
+        side.insert(rows::event_id(&row, 0)?);
+    }
+    Ok(all)
 }
 
 /// Who held these keys before.

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::sleep;
 
 use super::access::Access;
 use super::failure::Failure;
+use super::limits::{Limits, NOTICE};
 
 /// Whoever does not answer for so long is treated as gone: far more than any transaction here
 /// takes.
@@ -19,33 +21,52 @@ pub(super) const PROMPT: Duration = Duration::from_secs(3);
 /// A connection that is made when it is needed, and again when it was lost.
 pub(super) struct Line {
     access: Access,
-    slot: Mutex<Option<PgConnection>>,
+    limits: Limits,
+    slot: Mutex<Slot>,
+}
+
+/// What a line has.
+enum Slot {
+    /// No connection, here or on the server.
+    Empty,
+    /// One that is ready for use.
+    Ready(PgConnection),
+    /// One is in use, or was given up in the middle of something: the server may still be at it.
+    GivenUp,
 }
 
 /// The connection, for one transaction. It is kept only if [`Held::done`] is called: whoever
 /// gives up in the middle, or is dropped, leaves it in nobody knows what state.
 pub(super) struct Held<'l> {
-    slot: MutexGuard<'l, Option<PgConnection>>,
+    slot: MutexGuard<'l, Slot>,
     conn: PgConnection,
-    pooler: bool,
+    /// What a pooler's session is told.
+    pooler: Option<Limits>,
 }
 
 impl Line {
     /// Connects with the first use.
-    pub(super) fn new(access: Access) -> Self {
-        Self { access, slot: Mutex::new(None) }
+    pub(super) fn new(access: Access, limits: Limits) -> Self {
+        Self { access, limits, slot: Mutex::new(Slot::Empty) }
     }
 
-    /// Waits until nobody else holds it, and connects if need be.
+    /// Waits until nobody else holds it, and connects if need be; not before the server has had
+    /// the time to end what was given up, so that it never has two sessions of one line.
     pub(super) async fn hold(&self) -> Result<Held<'_>, Failure> {
         let mut slot = self.slot.lock().await;
-        let conn = match slot.take() {
-            Some(conn) => conn,
-            None => {
-                within(PROMPT, async { Ok(PgConnection::connect_with(&self.access.options).await?) }).await?
+        let conn = match std::mem::replace(&mut *slot, Slot::GivenUp) {
+            Slot::Ready(conn) => conn,
+            before => {
+                if matches!(before, Slot::GivenUp) {
+                    sleep(NOTICE).await;
+                }
+                *slot = Slot::Empty;
+                let conn = within(PROMPT, self.access.connect(self.limits)).await?;
+                *slot = Slot::GivenUp;
+                conn
             }
         };
-        Ok(Held { slot, conn, pooler: self.access.pooler })
+        Ok(Held { slot, conn, pooler: self.access.pooler.then_some(self.limits) })
     }
 }
 
@@ -54,21 +75,23 @@ impl Held<'_> {
         &mut self.conn
     }
 
-    pub(super) fn pooler(&self) -> bool {
+    pub(super) fn pooler(&self) -> Option<Limits> {
         self.pooler
     }
 
     /// Keeps the connection, unless the failure broke it.
-    pub(super) fn done<T>(self, result: Result<T, Failure>) -> Result<T, Failure> {
-        if !result.as_ref().is_err_and(Failure::breaks_connection) {
-            self.keep();
+    pub(super) fn done<T>(mut self, result: Result<T, Failure>) -> Result<T, Failure> {
+        match &result {
+            Err(failure) if failure.is_lost_connection() => *self.slot = Slot::Empty,
+            Err(Failure::Silence) => {}
+            _ => self.keep(),
         }
         result
     }
 
     /// Keeps the connection: what failed did not break it.
     pub(super) fn keep(mut self) {
-        *self.slot = Some(self.conn);
+        *self.slot = Slot::Ready(self.conn);
     }
 }
 
@@ -86,7 +109,10 @@ macro_rules! work {
     ($held:expr, $patience:expr, $begin:expr, |$conn:ident| $job:expr) => {{
         let pooler = $held.pooler();
         let begin: Option<&'static str> = $begin;
-        let begin = begin.or(pooler.then_some("BEGIN"));
+        let begin = match pooler {
+            None => begin.map(sqlx::SqlSafeStr::into_sql_str),
+            Some(limits) => Some(limits.begin(begin)),
+        };
         $crate::postgres::line::within($patience, async {
             let mut tx: Option<sqlx::PgTransaction<'_>> = None;
             let $conn: &mut sqlx::PgConnection = match begin {
@@ -96,7 +122,7 @@ macro_rules! work {
             let result: Result<_, $crate::postgres::failure::Failure> = $job.await;
             match tx {
                 None => result,
-                Some(tx) => $crate::postgres::line::end(tx, pooler, result).await,
+                Some(tx) => $crate::postgres::line::end(tx, pooler.is_some(), result).await,
             }
         })
         .await

@@ -6,19 +6,20 @@ use sqlx::{Connection as _, PgConnection, Row as _};
 use tokio::time::sleep;
 
 use super::failure::Failure;
-use super::sql;
+use super::{schema_lock, sql};
 use crate::StoreError;
 
 /// The statements that lead from each version to the next.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("../../../../migrations/postgres/0001_init.sql"),
     include_str!("../../../../migrations/postgres/0002_administration.sql"),
     include_str!("../../../../migrations/postgres/0003_order.sql"),
     include_str!("../../../../migrations/postgres/0004_profiles.sql"),
+    include_str!("../../../../migrations/postgres/0005_operation.sql"),
 ];
 
 /// The version that this program works with.
-const KNOWN: i64 = STEPS.len() as i64;
+pub(super) const KNOWN: i64 = STEPS.len() as i64;
 
 /// A table that is in use is tried so often: with what each try waits, for a quarter of a minute.
 const TRIES: u32 = 20;
@@ -44,15 +45,16 @@ pub(super) async fn migrate(conn: &mut PgConnection, may: bool) -> Result<(), Fa
             other => return other,
         }
     }
-    let words = "a long transaction uses tables that have to be changed: end it, then try again";
-    Err(StoreError::Database(words.to_owned()).into())
+    let who: Option<String> = sqlx::query_scalar(sql::TABLES_USED_BY).bind(".").fetch_one(conn).await?;
+    let who = who.unwrap_or_else(|| "a long transaction".to_owned());
+    Err(StoreError::Busy(format!("{who} uses tables that have to be changed")).into())
 }
 
 /// One try. It does not wait long for tables that are in use, since whoever comes after it
 /// would wait as long.
 async fn bring_up(conn: &mut PgConnection) -> Result<(), Failure> {
     let mut tx = conn.begin().await?;
-    sqlx::query(sql::LOCK_SCHEMA).execute(&mut *tx).await?;
+    schema_lock::take(&mut tx, schema_lock::PATIENCE).await?;
     sqlx::query(sql::BE_BRIEF).execute(&mut *tx).await?;
     // Another node may have been faster.
     let found = version(&mut tx).await?;

@@ -1,11 +1,14 @@
 //! Opening the database: whether it keeps what it acknowledges, and whether it is ours.
 
+use std::time::Duration;
+
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, Row as _};
 use stayhook_core::WebhookId;
 
 use super::access::Access;
 use super::failure::Failure;
+use super::limits::Limits;
 use super::line::{PATIENCE, PROMPT, end, within};
 use super::{PostgresOptions, migrate, sql};
 use crate::StoreError;
@@ -15,6 +18,8 @@ use crate::seal::{Keyring, Purpose, Unopened};
 
 /// PostgreSQL 14.
 const OLDEST: i32 = 140_000;
+/// A migration may have to build indexes of what waits. Everything else takes a moment.
+const PATIENT: Duration = Duration::from_secs(900);
 /// Queries at once, beside the connections that belong to one kind of work.
 pub(super) const POOL: u32 = 8;
 
@@ -37,8 +42,8 @@ pub(super) enum Use {
 /// Connects, checks and migrates. Returns how to connect again.
 pub(super) async fn open(options: &PostgresOptions, used: Use) -> Result<Access, Failure> {
     let access = Access::parse(&options.url)?;
-    within(PATIENCE, async {
-        let mut conn = PgConnection::connect_with(&access.options).await?;
+    within(PATIENT, async {
+        let mut conn = within(PATIENCE, access.connect(Limits::NONE)).await?;
         if access.pooler {
             let mut tx = conn.begin().await?;
             let checked = check(&mut tx, options, used).await;
@@ -67,11 +72,18 @@ async fn check(conn: &mut PgConnection, options: &PostgresOptions, used: Use) ->
 pub(super) fn pool(access: &Access) -> PgPool {
     // A connection that was lost is noticed by its first statement, which fails: a test
     // before each use would cost every query a round trip.
-    PgPoolOptions::new()
-        .max_connections(POOL)
-        .test_before_acquire(false)
-        .acquire_timeout(PROMPT)
-        .connect_lazy_with(access.options.clone())
+    let pool = PgPoolOptions::new().max_connections(POOL).test_before_acquire(false).acquire_timeout(PROMPT);
+    let pool = if access.pooler {
+        pool
+    } else {
+        pool.after_connect(|conn, _| {
+            Box::pin(async move {
+                let limits = sqlx::AssertSqlSafe(Limits::PATIENT.of_session());
+                sqlx::raw_sql(limits).execute(conn).await.map(|_| ())
+            })
+        })
+    };
+    pool.connect_lazy_with(access.options.clone())
 }
 
 /// What is acknowledged must survive a loss of power.
@@ -113,7 +125,7 @@ impl Settings {
             return Err(StoreError::Unfit(words.to_owned()));
         }
         if self.standby {
-            return Err(StoreError::NotWritable("it is a standby, name the primary".to_owned()));
+            return Err(StoreError::Unfit("it is a standby: name the primary".to_owned()));
         }
         Ok(())
     }

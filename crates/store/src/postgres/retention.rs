@@ -1,6 +1,8 @@
 //! Events that are too old, with all their records: whole days where the retention allows,
 //! else row by row.
 
+use std::time::Duration;
+
 use sqlx::PgConnection;
 use stayhook_core::{EventId, Reason, Span, WebhookId};
 use uuid::Uuid;
@@ -8,7 +10,7 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::rows::{self, limit};
 use super::writes::keys;
-use super::{days, sql};
+use super::{days, schema_lock, sql};
 use crate::{Sweep, TargetFate};
 
 /// How old events go.
@@ -34,8 +36,8 @@ impl Rule {
     }
 }
 
-/// Drops the oldest day, if all of it is too old. Returns how many events that were.
-pub(super) async fn prune_day(conn: &mut PgConnection, sweep: &Sweep) -> Result<u64, Failure> {
+/// Takes out the oldest day, if all of it is too old. Returns how many events that were.
+pub(super) async fn detach_day(conn: &mut PgConnection, sweep: &Sweep) -> Result<u64, Failure> {
     let kept_from = match Rule::of(sweep) {
         Rule::Days => sweep.now.before(sweep.keep),
         Rule::Rows => sweep.now.before(sweep.prune),
@@ -53,16 +55,26 @@ pub(super) async fn prune_day(conn: &mut PgConnection, sweep: &Sweep) -> Result<
     }
     sqlx::query(sql::OLD_LEASES).bind(bound).execute(&mut *conn).await?;
     sqlx::query(sql::OLD_HANDOFFS).bind(bound).execute(&mut *conn).await?;
-    sqlx::query(sql::LOCK_SCHEMA).execute(&mut *conn).await?;
+    schema_lock::take(conn, Duration::ZERO).await?;
     if !days::existing(conn).await?.contains(&day) {
         return Ok(0);
     }
-    sqlx::query(sql::BE_BRIEF).execute(&mut *conn).await?;
-    let dropped: i64 = sqlx::query_scalar(sql::DROP_DAY).bind(day).fetch_one(conn).await?;
-    Ok(dropped.max(0).unsigned_abs())
+    sqlx::query(sql::BARELY_WAIT).execute(&mut *conn).await?;
+    let detached: i64 = sqlx::query_scalar(sql::DETACH_DAY).bind(day).fetch_one(conn).await?;
+    Ok(detached.max(0).unsigned_abs())
 }
 
-/// Deletes a batch of events that are too old, where that is not left to [`prune_day`].
+/// Deletes the files of the days that were taken out, if there are any.
+pub(super) async fn drop_detached(conn: &mut PgConnection) -> Result<(), Failure> {
+    if sqlx::query_scalar(sql::ARE_DETACHED).fetch_one(&mut *conn).await? {
+        schema_lock::take(conn, Duration::ZERO).await?;
+        sqlx::query(sql::BARELY_WAIT).execute(&mut *conn).await?;
+        sqlx::query(sql::DROP_DETACHED).execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// Deletes a batch of events that are too old, where that is not left to [`detach_day`].
 pub(super) async fn prune_rows(conn: &mut PgConnection, sweep: &Sweep) -> Result<u64, Failure> {
     if Rule::of(sweep) == Rule::Days {
         return Ok(0);

@@ -1,19 +1,23 @@
 //! What the store and its background tasks work with.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 use stayhook_core::{Span, UnixMs};
+use tokio::sync::Semaphore;
 
 use super::access::Access;
 use super::clock::{self, Timing};
 use super::days::Days;
 use super::doubt::Doubt;
 use super::failure::Failure;
+use super::limits::Limits;
 use super::line::{Line, PATIENCE, PROMPT, work};
+use super::obstacle::Obstacle;
 use super::tenure::{self, Tenure};
-use super::{claim, conclude, days, open, sql, take_over};
+use super::{claim, conclude, days, migrate, open, sql, take_over};
 use crate::{Claim, Claimed, Conclude, Concluded};
 
 /// Whoever is silent for so long is dead. Six heartbeats may be lost.
@@ -47,7 +51,11 @@ pub(super) struct Shared {
     pub(super) timing: Timing,
     pub(super) access: Access,
     pub(super) pool: PgPool,
+    /// As many as `pool` has connections.
+    pub(super) places: Arc<Semaphore>,
     pub(super) days: Days,
+    /// Somebody reads the oldest day, which is to be dropped.
+    pub(super) dropping: Mutex<Obstacle>,
     pub(super) intake: Line,
     conclude: Line,
     claim: Line,
@@ -65,16 +73,18 @@ pub(super) struct Shared {
 impl Shared {
     /// Prepares connections, registers this node, and makes partitions.
     pub(super) async fn start(access: Access, name: String, timing: Timing) -> Result<Self, Failure> {
-        let line = || Line::new(access.clone());
+        let line = |limits| Line::new(access.clone(), limits);
         let shared = Self {
             timing,
             pool: open::pool(&access),
+            places: Arc::new(Semaphore::new(open::POOL as usize)),
             days: Days::default(),
-            intake: line(),
-            conclude: line(),
-            claim: line(),
-            upkeep: line(),
-            pulse: line(),
+            dropping: Mutex::default(),
+            intake: line(Limits::PROMPT),
+            conclude: line(Limits::PATIENT),
+            claim: line(Limits::PATIENT),
+            upkeep: line(Limits::PATIENT),
+            pulse: line(Limits::PROMPT),
             access: access.clone(),
             name,
             tenure: Tenure::default(),
@@ -82,11 +92,11 @@ impl Shared {
             left: AtomicBool::new(false),
             pruned: AtomicI64::new(0),
         };
-        let mut held = shared.pulse.hold().await?;
+        let mut held = shared.upkeep.hold().await?;
         let result = work!(held, PATIENCE, None, |conn| async {
             shared.register(conn).await?;
             let now = clock::clock(conn).await?;
-            shared.days.add(conn, &shared.days.missing_around(now)).await
+            shared.days.open(conn, now).await
         });
         held.done(result)?;
         Ok(shared)
@@ -103,7 +113,8 @@ impl Shared {
             return Err(Failure::Buried);
         }
         let asked = tenure::moment();
-        let id = sqlx::query_scalar(sql::REGISTER_NODE).bind(&self.name).fetch_one(conn).await?;
+        let register = sqlx::query_scalar(sql::REGISTER_NODE).bind(&self.name).bind(migrate::KNOWN);
+        let id = register.fetch_one(conn).await?;
         self.tenure.begin(id, asked);
         Ok(())
     }

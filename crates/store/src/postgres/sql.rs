@@ -48,6 +48,15 @@ macro_rules! insert_attempts {
     };
 }
 
+/// Whose session it is that holds a lock: `l` of pg_locks, `a` of pg_stat_activity.
+macro_rules! who {
+    () => {
+        "CASE WHEN l.pid IS NULL THEN 'a prepared transaction, see pg_prepared_xacts' ELSE
+            format('process %s (%s) in a transaction since %s', l.pid, concat_ws(', ', a.usename,
+                nullif(a.application_name, '')), date_trunc('second', a.xact_start)) END"
+    };
+}
+
 /// Defines the statements, and the list of them by which a test prepares each.
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
@@ -69,8 +78,15 @@ statements! {
         current_setting('synchronous_commit'), current_setting('fsync'), pg_is_in_recovery()";
     SCHEMA = "SELECT to_regnamespace('stayhook') IS NOT NULL, to_regclass('stayhook.migrations') IS NOT NULL,
         EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'stayhook')";
-    /// Waits for whoever else migrates or makes partitions; until the end of the transaction.
-    LOCK_SCHEMA = "SELECT pg_advisory_xact_lock(8387227006571995)";
+    /// Keeps others from migrating and from making partitions, until the end of the transaction.
+    TRY_LOCK_SCHEMA = "SELECT pg_try_advisory_xact_lock(8387227006571995)";
+    /// Who does that now.
+    SCHEMA_LOCKED_BY = concat!(
+        "SELECT string_agg(DISTINCT ", who!(), ", '; ') FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid IS DISTINCT FROM pg_backend_pid()
+            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND (l.classid::bigint << 32 | l.objid::bigint) = 8387227006571995"
+    );
     CREATE_SCHEMA = "CREATE SCHEMA stayhook";
     APPEND_MIGRATION = "INSERT INTO stayhook.migrations (version) VALUES ($1)";
     CLOCK = "SELECT stayhook.clock()";
@@ -83,12 +99,28 @@ statements! {
     // Partitions.
     DAYS = "SELECT day FROM stayhook.days";
     ADD_DAYS = "SELECT stayhook.add_day(day) FROM unnest($1::integer[]) day";
-    DROP_DAY = "SELECT stayhook.drop_day($1)";
-    /// Dropping waits for readers, and writers wait for it: not for long.
+    DETACH_DAY = "SELECT stayhook.detach_day($1)";
+    ARE_DETACHED = "SELECT EXISTS (SELECT FROM pg_class
+        WHERE relnamespace = 'stayhook'::regnamespace AND relkind = 'r' AND relname LIKE 'dropped\\_%')";
+    DROP_DETACHED = "SELECT stayhook.drop_detached()";
+    /// Changing a table waits for who uses it, and everybody else waits behind that: not for long.
     BE_BRIEF = "SET LOCAL lock_timeout = '500ms'";
+    /// Where it can wait for another time, hardly at all.
+    BARELY_WAIT = "SET LOCAL lock_timeout = '50ms'";
+    /// Whose transactions use the tables with such names, and have done so for a while.
+    TABLES_USED_BY = concat!(
+        "SELECT string_agg(DISTINCT ", who!(), ", '; ') FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+            LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND c.relnamespace = 'stayhook'::regnamespace AND c.relname ~ $1
+            AND (a.xact_start IS NULL OR a.xact_start < clock_timestamp() - interval '1 second')"
+    );
 
     // Nodes.
-    REGISTER_NODE = "INSERT INTO stayhook.nodes (name, seen_at) VALUES ($1, stayhook.clock()) RETURNING id";
+    /// With the version of the schema that it works with.
+    REGISTER_NODE = "INSERT INTO stayhook.nodes (name, version, seen_at) VALUES ($1, $2, stayhook.clock())
+        RETURNING id";
     /// No row: others took this node for dead.
     BEAT = "UPDATE stayhook.nodes SET seen_at = stayhook.clock() WHERE id = $1 RETURNING seen_at";
     /// While this is held nobody declares the node dead. Only whoever concludes takes it, one
@@ -348,9 +380,8 @@ statements! {
         FOR UPDATE SKIP LOCKED";
 
     // Intake.
-    CLAIM_KEYS = "INSERT INTO stayhook.idempotency (client, key, event_id, content)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bytea[])
-        ON CONFLICT (client, key) DO NOTHING RETURNING event_id";
+    /// Which events hold theirs now, and which cannot be decided yet.
+    CLAIM_KEYS = "SELECT event_id, busy FROM stayhook.claim_keys($1, $2, $3, $4)";
     KEY_HOLDERS = "SELECT i.client, i.key, i.event_id, i.content, e.targets
         FROM unnest($1::text[], $2::text[]) k(client, key)
         JOIN stayhook.idempotency i ON i.client = k.client AND i.key = k.key
@@ -412,7 +443,9 @@ statements! {
                 CASE WHEN status IS NULL THEN 'webhook_deleted' ELSE 'webhook_disabled' END
             FROM wanted WHERE status IS NULL OR status = 'disabled'
         )
-        SELECT EXISTS (SELECT FROM me), EXISTS (SELECT FROM known), (SELECT id FROM handed)"
+        SELECT EXISTS (SELECT FROM me), EXISTS (SELECT FROM known), (SELECT id FROM handed), (
+            SELECT count(pg_notify('stayhook_due', '')) FROM (SELECT FROM fallen WHERE $30::boolean LIMIT 1) waits
+            WHERE pg_try_advisory_xact_lock(8387227006571996))"
     );
 
     /// Of deliveries that wait for newer ones to take their place, the newest stays and is due when
@@ -448,10 +481,23 @@ statements! {
         to_timestamp($8::bigint / 1000.0))";
     ENQUEUE_TEXT = "SELECT stayhook.enqueue($1, $2, $3::text::jsonb, $4::text, $5, $6, $7,
         to_timestamp($8::bigint / 1000.0))";
-    COLLECT = "UPDATE stayhook.inbox SET taken_until = stayhook.clock() + $2 WHERE event_id IN (
-            SELECT event_id FROM stayhook.inbox WHERE taken_until IS NULL OR taken_until < stayhook.clock()
-            ORDER BY event_id LIMIT $1 FOR UPDATE SKIP LOCKED)
-        RETURNING event_id, kind, property_id, booking, created_at, client, origin, data";
+    /// What is older than $3 milliseconds gets a new id, and its key with it: it would be gone with the
+    /// day of the old one before it is delivered.
+    COLLECT = "WITH found AS MATERIALIZED (
+            SELECT event_id AS old, CASE
+                    WHEN stayhook.accepted_at(event_id) < stayhook.clock() - $3 THEN stayhook.new_event_id()
+                    ELSE event_id END AS new
+            FROM stayhook.inbox WHERE taken_until IS NULL OR taken_until < stayhook.clock()
+            ORDER BY event_id LIMIT $1 FOR UPDATE SKIP LOCKED
+        ), renewed AS (
+            UPDATE stayhook.idempotency k SET event_id = found.new FROM found
+            WHERE found.new <> found.old AND k.event_id = found.old
+        )
+        UPDATE stayhook.inbox i SET taken_until = stayhook.clock() + $2, event_id = found.new,
+            created_at = CASE WHEN found.new <> found.old THEN coalesce(created_at, stayhook.accepted_at(found.old))
+                ELSE created_at END
+        FROM found WHERE i.event_id = found.old
+        RETURNING i.event_id, kind, property_id, booking, created_at, client, origin, data, found.old";
     TAKE = "DELETE FROM stayhook.inbox WHERE event_id = ANY($1) RETURNING event_id";
 
     // Claiming.

@@ -109,11 +109,12 @@ pub(super) async fn expire(conn: &mut PgConnection, sweep: &Sweep) -> Result<u64
     Ok(expired.max(0).unsigned_abs())
 }
 
-/// The earliest moment at which any of this is due.
+/// The earliest moment at which any of this is due; whole days are not dropped before `dropping`.
 pub(super) async fn next(
     conn: &mut PgConnection,
     timing: Timing,
     sweep: &Sweep,
+    dropping: UnixMs,
 ) -> Result<Option<UnixMs>, Failure> {
     let shift = Shift::read(conn, timing, sweep.now).await?;
     // What was accepted, or began to fail, longer ago than the span: from the next millisecond on.
@@ -125,7 +126,7 @@ pub(super) async fn next(
     let freeing = freeing.then_some(sweep.now);
     let expiry = accepted_at(conn, sql::OLDEST_WAITING).await?.map(|it| past(it, sweep.keep));
     let pruned = |accepted: UnixMs| match retention::Rule::of(sweep) {
-        retention::Rule::Days => days::end_of(days::of(accepted)).after(sweep.keep),
+        retention::Rule::Days => days::end_of(days::of(accepted)).after(sweep.keep).max(dropping),
         retention::Rule::Rows => past(accepted, sweep.prune),
     };
     let pruning = accepted_at(conn, sql::OLDEST_EVENT).await?.map(pruned);

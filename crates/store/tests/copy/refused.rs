@@ -114,7 +114,7 @@ async fn what_nobody_has_collected_goes_only_where_it_can_be() {
     assert_eq!(moved(&server, &Database::file()).await.err(), Some(CopyError::Uncollected(1)));
     let counted = moved(&server, &another).await.unwrap();
     assert!(counted.iter().any(|it| it.table == "inbox" && it.to == 1), "{counted:?}");
-    let collected = another.open().await.collect(10).await.unwrap();
+    let collected = another.open().await.collect(10, stayhook_core::Span::days(1)).await.unwrap();
     assert_eq!(collected.len(), 1);
     assert_eq!(collected[0].event.to_string(), event);
 }

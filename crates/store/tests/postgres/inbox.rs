@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
 use stayhook_core::{
-    BookingId, ClientId, EventId, EventType, IdempotencyKey, Json, NewEvent, PropertyId, UnixMs,
+    BookingId, ClientId, EventId, EventType, IdempotencyKey, Json, NewEvent, PropertyId, Span, UnixMs,
 };
 use stayhook_store::{Accepted, Intake, PostgresStore, Receipt, Signal, Store, enqueue_in};
 
@@ -26,7 +26,7 @@ async fn accept_collected(store: &PostgresStore, events: &[EventId]) -> Receipt 
 }
 
 async fn collect(store: &PostgresStore) -> Vec<EventId> {
-    store.collect(100).await.unwrap().into_iter().map(|it| it.event).collect()
+    store.collect(100, FRESH).await.unwrap().into_iter().map(|it| it.event).collect()
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn what_is_committed_is_collected_once() {
     assert!(collect(&one).await.is_empty(), "not committed");
     tx.commit().await.unwrap();
 
-    let collected = one.collect(100).await.unwrap();
+    let collected = one.collect(100, FRESH).await.unwrap();
     assert_eq!(collected.len(), 1);
     let new = &collected[0].new;
     assert_eq!((collected[0].event, new.kind.as_str(), new.property.get()), (id, "booking.created", 101));
@@ -108,10 +108,27 @@ async fn a_bad_call_fails_in_the_callers_hands() {
             "data has 262152 bytes, at most 262144",
         ),
         (
-            "SELECT stayhook.enqueue('a', 1, (repeat('{\"a\":', 65) || '1' || repeat('}', 65))::jsonb)",
+            "SELECT stayhook.enqueue('a', 1, (repeat('{\"a\":', 64) || '1' || repeat('}', 64))::jsonb)",
+            "data is nested",
+        ),
+        (
+            "SELECT stayhook.enqueue('a', 1, ('{\"a\":' || repeat('[', 63) || repeat(']', 63) || '}')::jsonb)",
             "data is nested",
         ),
         ("SELECT stayhook.enqueue('a', 1, '{\"a\":[1e400]}')", "data has a number"),
+        ("SELECT stayhook.enqueue('a', 1, '{\"a\":-1.79769313486231581e308}')", "data has a number"),
+        ("SELECT stayhook.enqueue('a', 1, '{}', -9223372036854775808)", "booking_id is"),
+        ("SELECT stayhook.enqueue('a', 1, '{}', '')", "booking_id is"),
+        ("SELECT stayhook.enqueue('a', 1, '{}', U&'a\\0085')", "booking_id is"),
+        ("SELECT stayhook.enqueue('a', 1, '{}', U&'a\\007f')", "booking_id is"),
+        ("SELECT stayhook.enqueue('a', 1, '{}', client => U&'a\\009f')", "client is"),
+        ("SELECT stayhook.enqueue('a', 1, '{}', origin_client_id => U&'\\0080')", "origin_client_id is"),
+        ("SELECT stayhook.enqueue('a', 1, '{}', idempotency_key => U&'k\\0090')", "idempotency_key is"),
+        ("SELECT stayhook.enqueue('a', 1, '{}', idempotency_key => repeat('k', 256))", "idempotency_key is"),
+        ("SELECT stayhook.enqueue('a', 1, '{}', created_at => 'infinity')", "created_at is"),
+        ("SELECT stayhook.enqueue('a', 1, '{}', created_at => '-infinity')", "created_at is"),
+        ("SELECT stayhook.enqueue('a', 1, '{}', created_at => '10000-01-01 00:00:00+00')", "created_at is"),
+        ("SELECT stayhook.enqueue('a', 1, '{}', created_at => '0002-12-31 23:59:59+00 BC')", "created_at is"),
         ("SELECT stayhook.enqueue('a', 1, '{}', 9007199254740992)", "booking_id is"),
         ("SELECT stayhook.enqueue('a', 1, '{}', repeat('b', 65))", "booking_id is"),
         ("SELECT stayhook.enqueue('a', 1, '{}', idempotency_key => '')", "idempotency_key is"),
@@ -131,18 +148,22 @@ async fn everything_that_is_taken_can_be_collected() {
     let mut house = House::new().await;
     let node = house.node().await;
     let calls = [
-        "SELECT stayhook.enqueue('a', 1, (repeat('{\"a\":', 64) || '1' || repeat('}', 64))::jsonb)",
-        "SELECT stayhook.enqueue('a', 1, '{\"a\":1.7976931348623157e308,\"b\":1e-400,\"a\":2}')",
+        "SELECT stayhook.enqueue('a', 1, (repeat('{\"a\":', 63) || '1' || repeat('}', 63))::jsonb)",
+        "SELECT stayhook.enqueue('a', 1, '{\"a\":1.79769313486231580e308,\"b\":1e-400,\"a\":2}')",
         "SELECT stayhook.enqueue('a', 1, '{}', 'x\"y', created_at => '2026-05-28 12:00:00+02')",
         "SELECT stayhook.enqueue('a', 9007199254740991, '{\"\u{e9}\":\"\u{1f600}\\u0007\"}', -9007199254740991)",
+        "SELECT stayhook.enqueue('a', 1, '{}', U&'\\00a0\\200b', created_at => '0001-01-01 00:00:00+00 BC')",
+        "SELECT stayhook.enqueue('a', 1, '{}', repeat('\u{1f600}', 64), created_at => '9999-12-31 23:59:59.9999+00')",
     ];
     for call in calls {
         enqueue(&mut house.sql, call).await.unwrap();
     }
-    let collected = node.collect(100).await.unwrap();
+    let collected = node.collect(100, FRESH).await.unwrap();
     assert_eq!(collected.len(), calls.len());
     assert_eq!(collected[2].new.booking, Some(BookingId::Text("x\"y".to_owned())));
     assert_eq!(collected[2].new.created_at, Some(UnixMs(1_779_962_400_000)));
+    let at = |place: usize| collected[place].new.created_at.unwrap().rfc3339_millis();
+    assert_eq!([at(4), at(5)], ["0000-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"]);
 }
 
 #[tokio::test]
@@ -167,7 +188,7 @@ async fn rust_enqueues_in_a_transaction_of_its_own() {
         let id = enqueue_in(&mut tx, &event).await.unwrap();
         assert_eq!(enqueue_in(&mut tx, &event).await, Ok(id));
         tx.commit().await.unwrap();
-        let collected = node.collect(10).await.unwrap();
+        let collected = node.collect(10, FRESH).await.unwrap();
         assert_eq!((collected.len(), collected[0].event), (1, id));
         let new = &collected[0].new;
         assert_eq!((&new.booking, &new.data), (&event.booking, &event.data));
@@ -176,6 +197,69 @@ async fn rust_enqueues_in_a_transaction_of_its_own() {
             (&event.client, &event.origin, event.created_at)
         );
     }
+}
+
+/// Its transaction was open for longer than events are kept: it is accepted as a new one, so that
+/// it is delivered before its record goes.
+#[tokio::test]
+async fn what_was_enqueued_long_ago_is_accepted_anew() {
+    let mut house = House::new().await;
+    let node = house.node().await;
+    let call =
+        "SELECT stayhook.enqueue('booking.created', 101, '{}', idempotency_key => 'late', client => 'shop')";
+    let old = enqueue(&mut house.sql, call).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let before = house.now().await;
+    let collected = node.collect(10, Span::millis(20)).await.unwrap().remove(0);
+    assert!(collected.event != old && collected.event.accepted_at() >= before, "{}", collected.event);
+    assert_eq!(collected.new.created_at, Some(old.accepted_at()), "it happened when it was enqueued");
+    assert_eq!(accept_collected(&node, &[collected.event]).await.results, [Accepted::New]);
+    assert!(node.event(collected.event).await.unwrap().is_some());
+    assert_eq!(house.number("SELECT count(*) FROM stayhook.inbox").await, 0);
+    let again = enqueue(&mut house.sql, call).await.unwrap();
+    assert_eq!(again, collected.event, "the key stands for the new one");
+}
+
+/// Whoever keeps a transaction open after enqueueing keeps no bell from ringing.
+#[tokio::test]
+async fn an_open_transaction_holds_no_bell() {
+    let mut house = House::new().await;
+    let mut listener = sqlx::postgres::PgListener::connect(house.database.url()).await.unwrap();
+    house.node().await;
+    listener.listen("stayhook_inbox").await.unwrap();
+    let call = "SELECT stayhook.enqueue('a', 1, '{}')";
+    let mut other = PgConnection::connect(house.database.url()).await.unwrap();
+    let mut open = house.sql.begin().await.unwrap();
+    enqueue(&mut open, call).await.unwrap();
+    for _ in 0..3 {
+        enqueue(&mut other, call).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(5), listener.recv()).await.expect("it rings").unwrap();
+    }
+    open.rollback().await.unwrap();
+}
+
+/// Two-phase commit: PostgreSQL prepares nothing that notifies.
+#[tokio::test]
+async fn a_prepared_transaction_enqueues_without_a_bell() {
+    let mut house = House::new().await;
+    let node = house.node().await;
+    let name = house.database.name().to_owned();
+    let statements = |quiet: &str, number: u8| {
+        let call = "SELECT stayhook.enqueue('a', 1, '{}')";
+        format!("BEGIN; {quiet}; {call}; PREPARE TRANSACTION '{name}_{number}'")
+    };
+    let refused = sqlx::raw_sql(sqlx::AssertSqlSafe(statements("SELECT 1", 1))).execute(&mut house.sql).await;
+    assert!(refused.unwrap_err().to_string().contains("NOTIFY"));
+    house.run("ROLLBACK").await;
+    let quiet = statements("SET LOCAL stayhook.bell = off", 2);
+    sqlx::raw_sql(sqlx::AssertSqlSafe(quiet)).execute(&mut house.sql).await.unwrap();
+    assert!(collect(&node).await.is_empty());
+    let mut signals = node.signals();
+    let commit = format!("COMMIT PREPARED '{name}_2'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(commit)).execute(&mut house.sql).await.unwrap();
+    let mut next = async || while signals.recv().await.unwrap() != Signal::Inbox {};
+    tokio::time::timeout(Duration::from_secs(5), next()).await.unwrap();
+    assert_eq!(collect(&node).await.len(), 1);
 }
 
 /// Those that overlap with another one's transaction too, which ring no bell.

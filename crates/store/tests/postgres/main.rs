@@ -10,6 +10,7 @@ mod doubt;
 mod figures;
 mod inbox;
 mod nodes;
+mod others;
 mod partitions;
 mod pooler;
 mod privileges;

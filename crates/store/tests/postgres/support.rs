@@ -186,3 +186,6 @@ pub(crate) async fn conclude(store: &PostgresStore, conclusion: Conclusion, now:
     let batch = Conclude { conclusions: vec![conclusion], finished, now, policy: Policy::default() };
     store.conclude(batch).await.unwrap()
 }
+
+/// Whatever was enqueued since then keeps its id.
+pub(crate) const FRESH: Span = Span::days(15);

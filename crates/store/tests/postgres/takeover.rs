@@ -1,5 +1,6 @@
 //! Nodes that die, and nodes that were only asleep.
 
+use sqlx::Connection as _;
 use stayhook_core::{FaultClass, Next, Outcome, State};
 use stayhook_store::{Fate, Intake, Origin, PostgresStore, Scope, Store, StoreError};
 
@@ -122,6 +123,56 @@ async fn a_buried_node_writes_nothing_about_what_is_still_there() {
             .await,
         0
     );
+}
+
+/// Nor takes it anything new, until it is a node again.
+#[tokio::test]
+async fn a_buried_node_claims_nothing() {
+    let mut house = House::new().await;
+    let node = house.node().await;
+    let (now, id) = (house.now().await, webhook(&node, 1).await);
+    wait(&node, id, event(now, 1)).await;
+    house.run("DELETE FROM stayhook.nodes").await;
+    assert!(claim(&node, now).await.due.is_empty());
+    assert_eq!(house.number("SELECT count(*) FROM stayhook.pending WHERE leased_by IS NOT NULL").await, 0);
+    let other = house.node().await;
+    for _ in 0..50 {
+        if claim(&other, house.now().await).await.due.len() == 1 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("nobody else claims it");
+}
+
+/// Nobody could say that he was alive while the database was away: whoever comes back first does
+/// not take the others for dead.
+#[tokio::test]
+async fn nobody_is_buried_right_after_an_outage() {
+    let server = stayhook_testkit::PostgresServer::start().unwrap();
+    let nodes = [open_at(server.url()).await.unwrap(), open_at(server.url()).await.unwrap()];
+    let ids = async || -> Vec<i64> {
+        let mut sql = sqlx::PgConnection::connect(&server.url()).await.unwrap();
+        let all = "SELECT id FROM stayhook.nodes ORDER BY id";
+        sqlx::query_scalar(all).fetch_all(&mut sql).await.unwrap()
+    };
+    let before = ids().await;
+    assert_eq!(before.len(), 2);
+    // Long enough for each to know that the others are well.
+    tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+    server.stop().unwrap();
+    // Longer than a node may be silent.
+    tokio::time::sleep(std::time::Duration::from_secs(16)).await;
+    server.resume().unwrap();
+    // Each asks for the dead by itself, and now: the first comes before the other's heartbeat.
+    for _ in 0..80 {
+        for node in &nodes {
+            // Until it is connected again.
+            let _ = node.take_over(stayhook_core::UnixMs(0)).await;
+        }
+        assert_eq!(ids().await, before);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }
 
 /// Others need not wait until it has been silent for long.

@@ -1,12 +1,12 @@
-//! From version 1 of the schema to the next, with nodes of the version before running beside.
+//! From earlier versions of the schema to this one, with nodes of those versions running beside.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
-use stayhook_core::{EventKind, EventType, SigningSecret, UnixMs, WebhookId};
-use stayhook_store::{PostgresStore, Scope, Store, Timing};
+use stayhook_core::{EventKind, EventType, Next, Outcome, SigningSecret, UnixMs, WebhookChange, WebhookId};
+use stayhook_store::{Fate, Origin, Patch, PostgresStore, Scope, Store, Timing};
 
 use crate::support::*;
 
@@ -84,7 +84,7 @@ async fn a_database_of_version_1_is_brought_up_while_its_nodes_write() {
     assert_eq!((it.webhook.version, it.webhook.client.as_str()), (written + 1, "pms"));
     assert_eq!(it.secrets.current.expose(), SigningSecret::from_entropy([7; 32]).expose());
     assert!(it.secrets.next.is_none() && it.credentials.is_none() && it.entitlement.set.is_none());
-    assert_eq!(house.number("SELECT max(version) FROM stayhook.migrations").await, 4);
+    assert_eq!(house.number("SELECT max(version) FROM stayhook.migrations").await, 5);
 
     // Nodes of version 1 go on as before, also with what only newer ones write.
     let secret: Vec<u8> =
@@ -124,5 +124,106 @@ async fn a_long_transaction_keeps_nobody_but_the_migration_waiting() {
     stop.store(true, Ordering::Relaxed);
     let written = writer.await.unwrap();
     assert_eq!(only_webhook(&node).await.webhook.version, written + 1);
-    assert_eq!(house.number("SELECT max(version) FROM stayhook.migrations").await, 4);
+    assert_eq!(house.number("SELECT max(version) FROM stayhook.migrations").await, 5);
+}
+
+/// What a node of version 2 writes: that it is there,
+const ALIVE: &str =
+    "INSERT INTO stayhook.nodes (name, seen_at) VALUES ('older', stayhook.clock()) RETURNING id";
+/// an event that it sends at once,
+const ACCEPT: &str = "WITH accepted AS (
+        INSERT INTO stayhook.events (id, kind, property_id, booking, created_at, client, origin,
+            idempotency_key, targets, body)
+        VALUES ($1, 'booking.created', 1, '9', 0, 'pms', NULL, NULL, $2, '{}')
+    )
+    INSERT INTO stayhook.handoffs (node_id, event_ids, webhook_ids) VALUES ($3, ARRAY[$1::uuid], ARRAY[$4::bigint]) RETURNING id";
+/// that its attempt failed and the next is due,
+const FAIL: &str = "WITH written AS (
+        INSERT INTO stayhook.attempts (webhook_id, event_id, n, at, duration_ms, url_number, status, fault,
+            fault_words, body, next_at, final, reason)
+        VALUES ($1, $2, 1, 0, 1, 1, 500, 'status', 'answered 500', NULL, 1, NULL, NULL)
+    ), finished AS (
+        DELETE FROM stayhook.handoffs
+    ), awake AS (
+        UPDATE stayhook.lanes SET due_at = 1 WHERE webhook_id = $1
+    )
+    INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking)
+    VALUES ($1, $2, 1, 1, 1, '9')";
+/// and that it tries what is due.
+const LEASE: &str =
+    "UPDATE stayhook.pending SET due_at = $1, leased_by = $2 WHERE due_at <= stayhook.clock()";
+
+/// A database as version 2 left it, with a webhook.
+async fn version_2() -> House {
+    let mut house = version_1().await;
+    house.run(include_str!("../../../../migrations/postgres/0002_administration.sql")).await;
+    house.run("INSERT INTO stayhook.migrations (version) VALUES (2)").await;
+    house
+}
+
+async fn in_order(node: &PostgresStore, now: UnixMs) -> Result<(), String> {
+    let change =
+        WebhookChange { ordering: Some(stayhook_core::Ordering::Booking), ..WebhookChange::default() };
+    let patch = Patch { change, credentials: None };
+    let scope = Scope::EVERYTHING;
+    let changed = node.change_webhook(&scope, WebhookId(ID), patch, &order(now), now).await;
+    changed.map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// They deliver what they accept, newer nodes deliver what they leave behind, and what they enqueue.
+#[tokio::test]
+async fn nodes_of_version_2_go_on_beside_newer_ones() {
+    let mut house = version_2().await;
+    let older: i64 = sqlx::query_scalar(ALIVE).fetch_one(&mut house.sql).await.unwrap();
+    let node = house.node().await;
+    let now = house.now().await;
+    // Webhook, number of the body, and that it is sent.
+    let targets = [&ID.to_be_bytes()[..], &[0, 0]].concat();
+    let first = event(now, 1);
+    let handoff: i64 = sqlx::query_scalar(ACCEPT)
+        .bind(first.as_uuid())
+        .bind(&targets)
+        .bind(older)
+        .bind(ID)
+        .fetch_one(&mut house.sql)
+        .await
+        .unwrap();
+    assert!(handoff > 0);
+    sqlx::query(FAIL).bind(ID).bind(first.as_uuid()).execute(&mut house.sql).await.unwrap();
+    let due = claim(&node, house.now().await).await.due;
+    assert_eq!(due.iter().map(|it| (it.event, it.progress.attempts)).collect::<Vec<_>>(), [(first, 1)]);
+    assert_eq!(&*due[0].body.profile, "nowistay", "as the older one made it");
+    let done = conclusion(WebhookId(ID), first, Origin::Claim, 1, tried(Outcome::Accepted, now));
+    assert_eq!(conclude(&node, done, now).await.fates, [Fate::Written(Next::Delivered)]);
+
+    // The other way round.
+    wait(&node, WebhookId(ID), event(now, 2)).await;
+    let leased = sqlx::query(LEASE).bind(now.0 + 60_000).bind(older).execute(&mut house.sql).await.unwrap();
+    assert_eq!(leased.rows_affected(), 1);
+    assert!(claim(&node, house.now().await).await.due.is_empty());
+    house.run("SELECT stayhook.enqueue('booking.created', 1, '{}', 9)").await;
+    assert_eq!(node.collect(10, FRESH).await.unwrap().len(), 1);
+}
+
+/// A strict order or a wire profile would mean nothing to them: nobody gets either while one of
+/// them is there, and none of them comes back afterwards.
+#[tokio::test]
+async fn what_older_nodes_do_not_know_waits_until_they_are_gone() {
+    let mut house = version_2().await;
+    let older: i64 = sqlx::query_scalar(ALIVE).fetch_one(&mut house.sql).await.unwrap();
+    let node = house.node().await;
+    let now = house.now().await;
+    let refused = in_order(&node, now).await.unwrap_err();
+    assert!(refused.contains("an older node (older) is still running"), "{refused}");
+    let profile = "UPDATE stayhook.webhooks SET profile = 'nowbookit'";
+    assert!(sqlx::query(profile).execute(&mut house.sql).await.is_err());
+    sqlx::query("DELETE FROM stayhook.nodes WHERE id = $1")
+        .bind(older)
+        .execute(&mut house.sql)
+        .await
+        .unwrap();
+    in_order(&node, now).await.unwrap();
+    let back = sqlx::query(ALIVE).execute(&mut house.sql).await.unwrap_err().to_string();
+    assert!(back.contains("run a newer one"), "{back}");
+    drop(house.node().await);
 }

@@ -26,7 +26,7 @@ pid=$(head -n 1 "$2/data/postmaster.pid" 2>/dev/null) && kill -CONT "$pid" $(cat
 "$1/pg_ctl" stop -D "$2/data" -m immediate; rm -rf "$2""#;
 
 /// Commits are as durable as in production, since the store refuses anything else.
-const SETTINGS: &str = "-c max_connections=300 -c shared_buffers=64MB \
+const SETTINGS: &str = "-c max_connections=300 -c max_prepared_transactions=10 -c shared_buffers=64MB \
     -c wal_level=minimal -c max_wal_senders=0 -c autovacuum_naptime=10s";
 
 impl Cluster {
