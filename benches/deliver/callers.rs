@@ -108,6 +108,14 @@ pub(crate) async fn paced(
     span: Duration,
 ) -> Vec<Duration> {
     receiver.note_arrivals();
+    let began = enqueue_paced(server, per_second, span).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let arrivals = receiver.arrivals();
+    began.iter().enumerate().map(|(number, at)| arrivals[&(number as u64)] - *at).collect()
+}
+
+/// Enqueues so many events per second, numbered from 0; when each call began.
+pub(crate) async fn enqueue_paced(server: &Server, per_second: u32, span: Duration) -> Vec<Instant> {
     let mut client = Client::connect(server.address).await;
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / per_second);
     let mut began = Vec::new();
@@ -119,9 +127,18 @@ pub(crate) async fn paced(
         began.push(Instant::now());
         assert_eq!(client.post("/internal/v1/events", &server.token, body.into()).await, 202);
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let arrivals = receiver.arrivals();
-    began.iter().enumerate().map(|(number, at)| arrivals[&(number as u64)] - *at).collect()
+    began
+}
+
+/// Enqueues events with these numbers for one property, a thousand a call.
+pub(crate) async fn enqueue_for(server: &Server, property: usize, numbers: std::ops::Range<usize>) {
+    let mut client = Client::connect(server.address).await;
+    for first in numbers.clone().step_by(1_000) {
+        let last = (first + 1_000).min(numbers.end);
+        let list: Vec<String> = (first..last).map(|number| event_for(number, property)).collect();
+        let body = format!(r#"{{"events":[{}]}}"#, list.join(","));
+        assert_eq!(client.post("/internal/v1/events/batch", &server.token, body.into()).await, 202);
+    }
 }
 
 /// The same posts, signed, straight to the receiver. Returns how long they took.
@@ -164,9 +181,13 @@ pub(crate) async fn bare(receiver: &SocketAddr, callers: usize, events: usize) -
     began.elapsed()
 }
 
-/// A booking of about 600 bytes.
+/// A booking of about 600 bytes, of one of so many properties.
 pub(crate) fn event(number: usize, properties: usize) -> String {
-    let property = 1 + number % properties;
+    event_for(number, 1 + number % properties)
+}
+
+/// A booking of about 600 bytes, of this property.
+pub(crate) fn event_for(number: usize, property: usize) -> String {
     format!(
         concat!(
             r#"{{"type":"booking.created","propertyId":{property},"bookingId":{number},"data":{{"booking":{{"id":{number},"propertyId":{property},"#,

@@ -10,10 +10,19 @@
 //! `-- --history N` compares the same runs on a database with N delivered events and on an
 //! empty one, `-- --held N` on one with N events that a paused webhook holds (`--webhooks N`
 //! changes how many webhooks there are besides).
+//!
+//! `-- --fairness SECONDS` lets 4 of 20 receivers hang, `-- --flood EVENTS` floods one webhook,
+//! `-- --comeback LIMIT` resumes one whose receiver takes so many requests a second, and
+//! `-- --blocked EVENTS` puts so many events behind one that waits, `-- --claims ROUNDS` claims beside
+//! millions of others; each says what the others notice.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on stops")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
+mod blocked;
 mod callers;
+mod claims;
+mod comeback;
+mod fairness;
 mod history;
 mod receiver;
 mod report;
@@ -46,6 +55,22 @@ fn main() {
         let webhooks = flag("--webhooks").unwrap_or(WEBHOOKS);
         let plan = history::Plan { delivered, held, webhooks, runs, batch, on_postgres };
         return runtime.block_on(history::bench(plan));
+    }
+    if let Some(seconds) = flag("--fairness") {
+        let span = Duration::from_secs(seconds as u64);
+        return runtime.block_on(fairness::hanging(span, on_postgres));
+    }
+    if let Some(events) = flag("--flood") {
+        return runtime.block_on(fairness::flood(events, on_postgres));
+    }
+    if let Some(limit) = flag("--comeback") {
+        return runtime.block_on(comeback::bench(u32::try_from(limit).expect("a limit"), on_postgres));
+    }
+    if let Some(rounds) = flag("--claims") {
+        return runtime.block_on(claims::bench(rounds));
+    }
+    if let Some(events) = flag("--blocked") {
+        return runtime.block_on(blocked::bench(events, on_postgres));
     }
     runtime.block_on(bench(runs, batch, fanout, on_postgres));
 }

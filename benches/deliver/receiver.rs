@@ -61,6 +61,21 @@ impl Receiver {
     }
 }
 
+/// A receiver that takes connections and requests and never answers.
+pub(crate) async fn hanging() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut buffer = [0; 4_096];
+                while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+            });
+        }
+    });
+    address
+}
+
 async fn serve(mut stream: TcpStream, seen: Arc<Seen>) {
     let _ = stream.set_nodelay(true);
     let mut buffer = Vec::with_capacity(16 * 1024);
@@ -84,7 +99,8 @@ async fn serve(mut stream: TcpStream, seen: Arc<Seen>) {
     }
 }
 
-fn request_end(buffer: &[u8]) -> Option<usize> {
+/// Where the first request ends, if it is complete.
+pub(crate) fn request_end(buffer: &[u8]) -> Option<usize> {
     let head = find(buffer, b"\r\n\r\n")? + 4;
     let length = number_after(&buffer[..head], b"ontent-Length: ")
         .or_else(|| number_after(&buffer[..head], b"ontent-length: "))?;

@@ -114,6 +114,34 @@ pub(crate) fn compare(title: &str, pairs: &[Compared]) {
     print("bytes written per delivery", &|run| run.logged, 0);
 }
 
+/// Prints how many of these were late; `None` never arrived.
+pub(crate) fn late(title: &str, latencies: &[Option<Duration>], limit: Duration, memory: u64) {
+    let mut millis: Vec<f64> = latencies.iter().flatten().map(|it| it.as_secs_f64() * 1e3).collect();
+    millis.sort_by(f64::total_cmp);
+    let at = |part: f64| millis[((millis.len() - 1) as f64 * part) as usize];
+    let late = latencies.iter().filter(|it| it.is_none_or(|it| it > limit)).count();
+    println!("{title}:");
+    println!(
+        "  {late} of {} others later than {limit:?} (never: {}); p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms, \
+         largest {:.2} ms; memory {:.1} MiB",
+        latencies.len(),
+        latencies.len() - millis.len(),
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        at(1.0),
+        memory as f64 / f64::from(1 << 20)
+    );
+}
+
+/// Prints what was measured several times.
+pub(crate) fn figures(title: &str, measured: &[(&str, &[f64])]) {
+    println!("\n{title:<46} {:>12}  {:>23}", "median", "smallest – largest");
+    for (name, figures) in measured {
+        line(name, figures, 2);
+    }
+}
+
 fn line(name: &str, figures: &[f64], digits: usize) {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -101,6 +101,20 @@ impl Server {
         Self { child, address, token: home.token.clone(), properties, home: Arc::clone(home) }
     }
 
+    /// Registers one webhook.
+    pub(crate) async fn register_one(&self, property: usize, url: &str) {
+        let mut client = Client::connect(self.address).await;
+        let body = format!(r#"{{"propertyId":{property},"url":"{url}","events":["booking.created"]}}"#);
+        assert_eq!(client.post("/public/v1/webhooks", &self.token, body.into()).await, 201);
+    }
+
+    /// Pauses or resumes a webhook; they are numbered from 1 as they are registered.
+    pub(crate) async fn set_status(&self, webhook: usize, status: &str) {
+        let mut client = Client::connect(self.address).await;
+        let (path, body) = (format!("/public/v1/webhooks/{webhook}"), format!(r#"{{"status":"{status}"}}"#));
+        assert_eq!(client.patch(&path, &self.token, body.into()).await, 200);
+    }
+
     pub(crate) async fn register(&self, receiver: &Receiver, webhooks: usize) {
         let mut client = Client::connect(self.address).await;
         for number in 0..webhooks {
@@ -134,16 +148,9 @@ impl Server {
 
     /// Stops everything that goes to one more property's only webhook, which this makes.
     pub(crate) async fn pause_one(&self, receiver: &Receiver) -> usize {
-        let property = self.properties + 1;
-        let mut client = Client::connect(self.address).await;
-        let body = format!(
-            r#"{{"propertyId":{property},"url":"http://{}/held","events":["booking.created"]}}"#,
-            receiver.address()
-        );
-        assert_eq!(client.post("/public/v1/webhooks", &self.token, body.into()).await, 201);
-        let webhook = property;
-        let path = format!("/public/v1/webhooks/{webhook}");
-        assert_eq!(client.patch(&path, &self.token, r#"{"status":"paused"}"#.into()).await, 200);
+        let webhook = self.properties + 1;
+        self.register_one(webhook, &format!("http://{}/held", receiver.address())).await;
+        self.set_status(webhook, "paused").await;
         webhook
     }
 
@@ -162,8 +169,11 @@ impl Server {
     }
 }
 
-/// Builds the binary as a user would, and says where it is.
+/// Builds the binary as a user would, and says where it is; `--binary PATH` names one that is there.
 fn build() -> PathBuf {
+    if let Some(path) = std::env::args().skip_while(|it| it != "--binary").nth(1) {
+        return std::path::absolute(path).unwrap();
+    }
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let built = Command::new(env!("CARGO"))
         .args(["build", "--release", "--locked", "--quiet", "--package", "stayhook"])

@@ -9,7 +9,7 @@ use stayhook_store::{Conclusion, Origin, Reply, Step, Tried};
 
 use crate::engine::Shared;
 use crate::exchange::{self, meaning, no_answer};
-use crate::queues::Item;
+use crate::lane::Item;
 use crate::registry::Entry;
 use crate::sender::Message;
 use crate::unmade::{self, Known};

@@ -1,16 +1,17 @@
 //! Starts attempts: fairly over webhooks, within every window, as soon as there is room.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use stayhook_core::{EventId, WebhookId};
+use stayhook_core::{EventId, Span, WebhookId};
 use tokio::sync::Notify;
 
 use crate::attempt::{self, Ticket};
 use crate::engine::Shared;
-use crate::queues::{Item, Limits, Queues};
+use crate::lane::Item;
+use crate::queues::{Limits, Queues};
 use crate::window::Feedback;
 
 /// Outcomes that may wait for their commit before no more attempts are started: when the
@@ -27,6 +28,9 @@ pub(crate) struct Dispatch {
     stopped: AtomicBool,
     /// Rung when the last attempt in flight has ended after a stop.
     idle: Notify,
+    /// When [`run`] wakes by itself, in nanoseconds of the monotonic clock, and what wakes it before.
+    alarm: AtomicU64,
+    bell: Notify,
 }
 
 impl Dispatch {
@@ -36,6 +40,8 @@ impl Dispatch {
             unsettled: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             idle: Notify::new(),
+            alarm: AtomicU64::new(u64::MAX),
+            bell: Notify::new(),
         }
     }
 
@@ -60,11 +66,21 @@ impl Dispatch {
 
     /// Starts attempts until nothing more may start.
     pub(crate) fn pump(&self, shared: &Arc<Shared>) {
+        let next = self.start_all(shared);
+        if next.is_some_and(|it| nanos(it) < self.alarm.load(Ordering::Acquire)) {
+            self.bell.notify_one();
+        }
+    }
+
+    /// The same; returns when more may start by the clock alone.
+    fn start_all(&self, shared: &Arc<Shared>) -> Option<Duration> {
         while !self.stopped.load(Ordering::Acquire) && self.unsettled.load(Ordering::Acquire) < UNSETTLED {
-            let Some(item) = self.lock().start() else { return };
+            let started = self.lock().start(shared.clock.monotonic());
+            let Some(item) = started else { return self.lock().next_paced() };
             self.unsettled.fetch_add(1, Ordering::AcqRel);
             tokio::spawn(attempt::run(Ticket::new(Arc::clone(shared), item)));
         }
+        None
     }
 
     /// An attempt that was started is over: its place is free.
@@ -139,8 +155,8 @@ impl Dispatch {
     }
 
     /// Forgets webhooks that have nothing to do.
-    pub(crate) fn forget_idle(&self) {
-        self.lock().forget_idle();
+    pub(crate) fn forget_idle(&self, now: Duration) {
+        self.lock().forget_idle(now);
     }
 
     /// Starts nothing any more and takes back everything that has not started.
@@ -190,4 +206,30 @@ impl Dispatch {
         // Nothing in `Queues` panics between two changes that belong together.
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Starts what only its receiver's pace holds back, as soon as it may, until the engine stops.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut stopping = shared.stopping.subscribe();
+    let dispatch = &shared.dispatch;
+    loop {
+        let next = dispatch.start_all(&shared);
+        dispatch.alarm.store(next.map_or(u64::MAX, nanos), Ordering::Release);
+        let alarm = async {
+            let Some(next) = next else { return std::future::pending().await };
+            let wait = Span::from_duration(next.saturating_sub(shared.clock.monotonic()));
+            // Rounded up to the millisecond that the wall clock knows.
+            shared.clock.sleep_until(shared.clock.now().after(wait).after(Span::millis(1))).await;
+        };
+        tokio::select! {
+            () = alarm => {}
+            () = dispatch.bell.notified() => {}
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
+        dispatch.alarm.store(u64::MAX, Ordering::Release);
+    }
+}
+
+fn nanos(moment: Duration) -> u64 {
+    u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX)
 }

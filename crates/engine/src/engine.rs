@@ -13,7 +13,7 @@ use crate::attempt::{Standing, conclusion};
 use crate::catalogue::Kinds;
 use crate::clock::{Clock, Dice, EventIds};
 use crate::config::EngineConfig;
-use crate::dispatch::Dispatch;
+use crate::dispatch::{self, Dispatch};
 use crate::fanout::fan_out;
 use crate::feed::{self, Feed};
 use crate::handoffs::Handoffs;
@@ -104,6 +104,7 @@ impl Engine {
         let (calls, queue) = mpsc::channel(CALLS);
         shared.keep_running("intake", intake::run(Arc::clone(&shared), queue));
         shared.keep_running("settle", settle::run(Arc::clone(&shared), outcomes));
+        shared.keep_running("pace", dispatch::run(Arc::clone(&shared)));
         shared.keep_running("relief", upkeep::run_relief(Arc::clone(&shared)));
         shared.keep_running("neighbours", neighbours::run(Arc::clone(&shared)));
         shared.keep_running("tallies", tallies::run(Arc::clone(&shared)));

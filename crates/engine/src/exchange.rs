@@ -121,8 +121,8 @@ pub(crate) fn meaning(heard: Heard, took: Duration) -> (Outcome, Reply, Feedback
             (Outcome::Interrupted, no_answer(fault), Feedback::Neutral)
         }
         Err(fault) => {
-            let late = fault.class == FaultClass::Timeout;
-            let feedback = if late { Feedback::Overloaded } else { Feedback::Neutral };
+            let overwhelmed = matches!(fault.class, FaultClass::Timeout | FaultClass::Connect);
+            let feedback = if overwhelmed { Feedback::Overloaded } else { Feedback::Neutral };
             (Outcome::Failed { retry_after: None }, no_answer(fault), feedback)
         }
     }

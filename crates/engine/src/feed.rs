@@ -9,7 +9,7 @@ use stayhook_store::{Claim, Claimed, Origin};
 use tokio::sync::{Mutex, Notify};
 
 use crate::engine::Shared;
-use crate::queues::Item;
+use crate::lane::Item;
 
 /// At most so many webhooks in one claim, and so many deliveries of each.
 const LANES: usize = 64;

@@ -10,7 +10,7 @@ use stayhook_store::{Accepted, Intake, NewRow, Origin, Receipt, StoreError, Targ
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::Shared;
-use crate::queues::Item;
+use crate::lane::Item;
 
 /// At most so many events in one transaction, so that nobody waits long behind a group.
 const GROUP: usize = 1_000;

@@ -211,11 +211,12 @@ impl Engine {
 
 impl Shared {
     /// Takes a changed webhook over: what is in memory of it is looked at anew, and what the
-    /// change released is fetched.
+    /// change released is fetched; the sweeper goes on with what it cancelled in part.
     pub(crate) fn follow_change(self: &Arc<Self>, registered: &Registered) {
         let id = registered.webhook.id;
         self.take_over(registered);
         self.transport.forget(id);
         self.feed.wake();
+        self.upkeep.wake();
     }
 }

@@ -120,13 +120,14 @@ pub(crate) async fn run_relief(shared: Arc<Shared>) {
 }
 
 fn relieve(shared: &Shared) {
-    let Some(limit) = shared.clock.monotonic().checked_sub(STUCK.as_duration()) else { return };
+    let now = shared.clock.monotonic();
+    let Some(limit) = now.checked_sub(STUCK.as_duration()) else { return };
     let stuck = shared.dispatch.take_back_stuck(limit);
     if !stuck.is_empty() {
         tracing::debug!(deliveries = stuck.len(), "moved to the store: their webhooks do not keep up");
         shared.spill(stuck);
     }
-    shared.dispatch.forget_idle();
+    shared.dispatch.forget_idle(now);
     let (in_flight, waiting) = shared.dispatch.load();
     // Counts far below 2^52: exact as f64.
     metrics::gauge!("stayhook_attempts_in_flight").set(in_flight as f64);
@@ -147,7 +148,7 @@ impl Shared {
     }
 
     /// Gives deliveries back to the store, due at once.
-    pub(crate) fn spill(&self, items: Vec<crate::queues::Item>) {
+    pub(crate) fn spill(&self, items: Vec<crate::lane::Item>) {
         let now = self.clock.now();
         let mut webhooks: Vec<_> = items.iter().map(|item| item.webhook).collect();
         webhooks.dedup();

@@ -1,14 +1,20 @@
-//! How many attempts one webhook may have in flight: it grows while the receiver is fast
-//! and halves when it is overwhelmed.
+//! How many attempts one webhook may have in flight, and how soon after one another: more while
+//! the receiver is fast, half of it when it is overwhelmed.
+//!
+//! One attempt at a time can still be too much for a receiver that refuses within a millisecond.
+//! So where even that is refused again and again, attempts are started at a pace, which rises
+//! slowly: a receiver that comes back to thousands of deliveries is not knocked over by them.
 
 use std::time::Duration;
+
+use crate::pace::Pace;
 
 /// What an attempt said about the receiver's capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Feedback {
     /// Accepted, after this time.
     Accepted(Duration),
-    /// 429, 5xx, or a timeout.
+    /// 429, 5xx, a timeout, or no connection.
     Overloaded,
     /// Refused for another reason, or nothing was learned.
     Neutral,
@@ -23,6 +29,10 @@ pub(crate) struct Window {
     most: f32,
     /// Outcomes to ignore after a halving: those of attempts that were already in flight.
     settling: usize,
+    /// How often in a row one attempt at a time was too much.
+    strikes: u8,
+    /// Once even that has been refused again and again.
+    pace: Option<Pace>,
 }
 
 impl Window {
@@ -30,11 +40,14 @@ impl Window {
     const START: f32 = 4.0;
     /// An answer faster than this means that more can be asked.
     const FAST: Duration = Duration::from_secs(1);
+    /// After so many strikes attempts are paced.
+    const STRIKES: u8 = 8;
 
     pub(crate) fn new(most: usize) -> Self {
         // Ceilings are thousands at most: exact in f32.
         let most = most.max(1) as f32;
-        Self { size: Self::START.min(most), threshold: most, most, settling: 0 }
+        let size = Self::START.min(most);
+        Self { size, threshold: most, most, settling: 0, strikes: 0, pace: None }
     }
 
     /// After a pause: from the smallest on, growing by one per round.
@@ -48,20 +61,50 @@ impl Window {
         self.size as usize
     }
 
+    /// How long after an attempt has started the next one may.
+    pub(crate) fn gap(&self) -> Duration {
+        self.pace.map_or(Duration::ZERO, Pace::gap)
+    }
+
     /// Takes one attempt's outcome into account; `in_flight` counts the others.
     pub(crate) fn learn(&mut self, feedback: Feedback, in_flight: usize) {
         self.settling = self.settling.saturating_sub(1);
         match feedback {
-            Feedback::Accepted(took) if took < Self::FAST => {
-                let step = if self.size < self.threshold { 1.0 } else { 1.0 / self.size };
-                self.size = (self.size + step).min(self.most);
+            Feedback::Accepted(took) => {
+                self.strikes = 0;
+                if took < Self::FAST {
+                    self.widen();
+                }
             }
             Feedback::Overloaded if self.settling == 0 => {
-                self.size = (self.size / 2.0).max(1.0);
-                self.threshold = self.size;
                 self.settling = in_flight + 1;
+                self.narrow();
             }
-            Feedback::Accepted(_) | Feedback::Overloaded | Feedback::Neutral => {}
+            Feedback::Overloaded | Feedback::Neutral => {}
+        }
+    }
+
+    fn widen(&mut self) {
+        if let Some(pace) = self.pace.filter(|it| !it.is_lifted()) {
+            self.pace = Some(pace.faster());
+            return;
+        }
+        let step = if self.size < self.threshold { 1.0 } else { 1.0 / self.size };
+        self.size = (self.size + step).min(self.most);
+    }
+
+    fn narrow(&mut self) {
+        let free = self.pace.is_none_or(Pace::is_lifted);
+        if free && self.size > 1.0 {
+            self.size = (self.size / 2.0).max(1.0);
+            self.threshold = self.size;
+        } else if let Some(pace) = self.pace {
+            self.pace = Some(pace.slower());
+        } else {
+            self.strikes += 1;
+            if self.strikes == Self::STRIKES {
+                (self.strikes, self.pace) = (0, Some(Pace::start()));
+            }
         }
     }
 }
@@ -110,6 +153,37 @@ mod tests {
     }
 
     #[test]
+    fn who_refuses_even_one_at_a_time_is_asked_at_a_pace_that_rises_slowly() {
+        let mut window = Window::new(32);
+        for _ in 0..2 + 7 {
+            window.learn(Feedback::Overloaded, 0);
+        }
+        assert_eq!((window.size(), window.gap()), (1, Duration::ZERO));
+        for _ in 0..6 {
+            window.learn(Feedback::Overloaded, 0);
+        }
+        assert_eq!(window.gap(), Duration::from_millis(200));
+        for _ in 0..20 {
+            window.learn(FAST, 0);
+        }
+        assert_eq!((window.size(), window.gap()), (1, Duration::from_millis(100)));
+        for _ in 0..4_000 {
+            window.learn(FAST, 0);
+        }
+        assert_eq!(window.gap(), Duration::ZERO);
+    }
+
+    #[test]
+    fn one_success_takes_all_strikes_away() {
+        let mut window = Window::ramp(32);
+        for _ in 0..100 {
+            window.learn(Feedback::Overloaded, 0);
+            window.learn(Feedback::Accepted(Duration::from_secs(2)), 0);
+        }
+        assert_eq!(window.gap(), Duration::ZERO);
+    }
+
+    #[test]
     fn after_a_pause_it_grows_from_one() {
         let mut window = Window::ramp(32);
         let mut sizes = vec![window.size()];
@@ -136,6 +210,7 @@ mod tests {
                 };
                 window.learn(feedback, in_flight);
                 prop_assert!(1 <= window.size() && window.size() <= most.max(1));
+                prop_assert!(window.gap() <= Duration::from_millis(200));
             }
         }
     }

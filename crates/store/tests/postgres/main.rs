@@ -7,7 +7,6 @@ mod administration;
 mod catalogue;
 mod database;
 mod doubt;
-mod figures;
 mod inbox;
 mod nodes;
 mod others;
