@@ -77,6 +77,7 @@ on_both_databases! {
         nowbookit_is_sent_to_by_its_document,
         nowbookit_is_asked_again_without_a_failure,
         nowbookit_gets_the_updates_of_a_sale_one_by_one,
+        nowbookit_brings_its_order_to_a_webhook_that_changes_to_it,
         nowbookit_raises_an_alarm_where_the_registration_is_wrong,
         bookingkit_gets_the_order_alone_with_patch,
         bookingscheduler_verifies_what_it_writes_anew,

@@ -13,6 +13,7 @@ mod ingest;
 mod node;
 mod outage;
 mod pooler;
+mod profiles;
 mod refusal;
 mod replaced;
 mod roles;
