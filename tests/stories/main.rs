@@ -71,6 +71,8 @@ on_both_databases! {
     oauth2:
         bookingkit_fetches_a_token_once_and_anew_when_it_is_refused,
         a_failing_token_endpoint_is_a_failure_that_is_retried,
+        many_at_once_share_one_token,
+        a_hostile_token_endpoint_fails_the_attempt_alone,
         a_token_endpoint_keeps_to_the_rules_of_addresses,
         credentials_are_shown_by_nothing;
     platforms:

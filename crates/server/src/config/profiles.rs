@@ -87,6 +87,7 @@ fn token_url(profile: &Profile, rules: &UrlRules) -> Result<(), Wrong> {
     WebhookUrl::parse(token_url, rules).map(|_| ()).map_err(|error| (key, format!("is refused: {error}")))
 }
 
+#[expect(clippy::disallowed_methods, reason = "the configuration names the variables, and is being loaded")]
 fn own(profile: &Profile, auth: &DeploymentAuth) -> Result<Credentials, Wrong> {
     let secret = |member: &str, variable: &str| {
         let key = format!("profiles.{}.auth.deployment.{member}", profile.name());
