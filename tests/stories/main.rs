@@ -73,12 +73,15 @@ on_both_databases! {
     oauth2:
         bookingkit_fetches_a_token_once_and_anew_when_it_is_refused,
         a_failing_token_endpoint_is_a_failure_that_is_retried,
+        many_at_once_share_one_token,
+        a_hostile_token_endpoint_fails_the_attempt_alone,
         a_token_endpoint_keeps_to_the_rules_of_addresses,
         credentials_are_shown_by_nothing;
     platforms:
         nowbookit_is_sent_to_by_its_document,
         nowbookit_is_asked_again_without_a_failure,
         nowbookit_gets_the_updates_of_a_sale_one_by_one,
+        nowbookit_brings_its_order_to_a_webhook_that_changes_to_it,
         nowbookit_raises_an_alarm_where_the_registration_is_wrong,
         bookingkit_gets_the_order_alone_with_patch,
         bookingscheduler_verifies_what_it_writes_anew,

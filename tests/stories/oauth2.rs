@@ -1,7 +1,9 @@
 //! Receivers that want a token (bookingkit, "Authentication"): fetched, kept, fetched anew.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use stayhook_core::Span;
 use stayhook_testkit::{Receiver, Reply};
 
@@ -107,6 +109,68 @@ pub(crate) async fn a_failing_token_endpoint_is_a_failure_that_is_retried(on: Da
     accept(&receiver, "good", "good");
     house.clock.advance(Span::minutes(4));
     house.until_state(webhook, &event, "delivered").await;
+}
+
+/// One request for a token is under way at a time, however many events wait for it; so too when the
+/// receiver refuses the token of many at once.
+pub(crate) async fn many_at_once_share_one_token(on: Database) {
+    let house = House::open(on).await;
+    let receiver = Receiver::start().await.unwrap();
+    let webhook = register(&house, &receiver).await;
+    for token in ["first", "second"] {
+        let before = receiver.count();
+        receiver.reply(move |request| match request.path.as_str() {
+            "/oauth/token" => Reply::status(200)
+                .body(format!(r#"{{"access_token":"{token}","expires_in":3600,"token_type":"Bearer"}}"#))
+                .after(Duration::from_millis(200)),
+            _ if request.header("Authorization") == Some(&format!("Bearer {token}")) => Reply::status(200),
+            _ => Reply::status(401),
+        });
+        let mut events = Vec::new();
+        for _ in 0..10 {
+            events.push(house.report("order.updated", None, "{}").await);
+        }
+        for event in &events {
+            let delivered = house.until_state(webhook, event, "delivered").await;
+            assert_eq!(delivered["attemptCount"], 1, "a new token is no step of the schedule");
+        }
+        let fetched = asked(&receiver)[before..].iter().filter(|it| *it == "POST /oauth/token").count();
+        assert_eq!(fetched, 1, "{token}");
+    }
+}
+
+/// Whatever a token endpoint says, it fails the attempt, which the schedule tries again.
+pub(crate) async fn a_hostile_token_endpoint_fails_the_attempt_alone(on: Database) {
+    let house = House::open(on).await;
+    let receiver = Receiver::start().await.unwrap();
+    let webhook = register(&house, &receiver).await;
+    let long = |length| format!(r#"{{"access_token":"{}"}}"#, "a".repeat(length));
+    for (answer, words) in [
+        (long(3 << 20), "is no JSON object"),
+        (long(9 << 10), "no usable access_token"),
+        ("[".repeat(60_000), "is no JSON object"),
+        (r#"{"access_token":"a\r\nX-Evil: 1"}"#.to_owned(), "no usable access_token"),
+        (r#"{"access_token":"a","token_type":"mac"}"#.to_owned(), "another type than Bearer"),
+        (String::new(), "is no JSON object"),
+    ] {
+        let body = answer.clone();
+        receiver.reply(move |request| match request.path.as_str() {
+            "/oauth/token" => Reply::status(200).body(body.clone()),
+            _ => Reply::status(200),
+        });
+        let event = house.report("order.updated", None, "{}").await;
+        let waiting = house.until_attempts(webhook, &event, 1).await;
+        let attempt = &waiting["attempts"][0];
+        let error = attempt["error"].as_str().unwrap_or_else(|| panic!("{waiting}"));
+        assert!(error.starts_with("token: ") && error.contains(words), "{words}: {error}");
+        assert_eq!((&waiting["status"], &attempt["status"]), (&json!("pending"), &Value::Null));
+    }
+    // One that says nothing takes no more than the attempt's time.
+    receiver.reply(|_| Reply::status(200).after(PATIENCE));
+    let event = house.report("order.updated", None, "{}").await;
+    let waiting = house.until_attempts(webhook, &event, 1).await;
+    assert!(waiting["attempts"][0]["error"].as_str().unwrap().contains("timeout"), "{waiting}");
+    assert!(asked(&receiver).iter().all(|it| it == "POST /oauth/token"), "nothing is sent without a token");
 }
 
 pub(crate) async fn a_token_endpoint_keeps_to_the_rules_of_addresses(on: Database) {

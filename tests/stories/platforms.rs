@@ -126,6 +126,33 @@ pub(crate) async fn nowbookit_gets_the_updates_of_a_sale_one_by_one(on: Database
     assert_eq!(updates, [r#"{"update":1}"#, r#"{"update":2}"#, r#"{"update":3}"#]);
 }
 
+/// A webhook that comes to the profile later takes its order along, unless its owner wants another.
+pub(crate) async fn nowbookit_brings_its_order_to_a_webhook_that_changes_to_it(on: Database) {
+    let house = House::open(on).await;
+    let receiver = Receiver::start().await.unwrap();
+    receiver.reply(|it| {
+        let slow = it.body.starts_with(b"{\"update\":1");
+        Reply::status(200).after(std::time::Duration::from_millis(if slow { 300 } else { 0 }))
+    });
+    let (webhook, _) = register(&house, "bookingkit", &receiver.url("/sales"), json!(["order.*"])).await;
+    let changed = house.patch(webhook, json!({"profile": "nowbookit"})).await;
+    assert_eq!(changed["ordering"], "booking", "{changed}");
+    for update in 1..=2 {
+        house.report("order.updated", Some("sale-77"), &format!(r#"{{"update":{update}}}"#)).await;
+    }
+    let other = house.report("order.updated", Some("sale-78"), r#"{"update":0}"#).await;
+    house.until_state(webhook, &other, "delivered").await;
+    assert_eq!(receiver.count(), 2, "the second update waits for the first");
+    receiver.wait_for(3, PATIENCE).await;
+
+    let changed = house.patch(webhook, json!({"profile": "bookingkit"})).await;
+    assert_eq!(changed.get("ordering"), None, "{changed}");
+    let changed = house.patch(webhook, json!({"profile": "nowbookit", "ordering": "newest"})).await;
+    assert_eq!(changed["ordering"], "newest", "{changed}");
+    let changed = house.patch(webhook, json!({"profile": "bookingkit"})).await;
+    assert_eq!(changed["ordering"], "newest", "what the owner chose stays: {changed}");
+}
+
 /// "400: Partner not recognised, or signature invalid/missing".
 pub(crate) async fn nowbookit_raises_an_alarm_where_the_registration_is_wrong(on: Database) {
     let house = House::open(on).await;
@@ -250,20 +277,30 @@ pub(crate) async fn standard_webhooks_is_verified_by_its_library(on: Database) {
     house.until_state(webhook, &event, "delivered").await;
     let request = receiver.requests()[0].clone();
     assert_eq!(request.header("webhook-id"), Some(event.as_str()));
-    assert_eq!(judged("standard_webhooks.cjs", &request, &secret), "true\n");
-    let forged = Received { body: "{}".into(), ..request };
-    assert_eq!(judged("standard_webhooks.cjs", &forged, &secret), "false\n");
+    let forged = Received { body: "{}".into(), ..request.clone() };
+    for library in ["standard_webhooks.cjs", "standard_webhooks.py"] {
+        assert_eq!(judged(library, &request, &secret), "true\n", "{library}");
+        assert_eq!(judged(library, &forged, &secret), "false\n", "{library}");
+    }
     let path = format!("/public/v1/webhooks/{webhook}");
     assert_eq!(house.call(Method::GET, &path, None).await.status, StatusCode::OK);
     assert!(house.get(&path).await.get("signingSecret").is_none());
 }
 
-/// What a receiver in Node says of a request: `scripts/test` installs the libraries.
+/// What a receiver in Node or Python says of a request: `scripts/test` installs the libraries.
 fn judged(script: &str, request: &Received, secret: &str) -> String {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/profile/tests/profiles/scripts");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let modules = target.join("verifiers/node/node_modules");
-    assert!(modules.exists(), "{} is missing: run scripts/test, which installs it", modules.display());
+    let (modules, python) =
+        (target.join("verifiers/node/node_modules"), target.join("verifiers/python/bin/python"));
+    for installed in [&modules, &python] {
+        assert!(
+            installed.exists(),
+            "{} is missing: run scripts/test, which installs it",
+            installed.display()
+        );
+    }
+    let program = if script.ends_with(".py") { python } else { PathBuf::from("node") };
     let headers: serde_json::Map<String, Value> =
         request.headers.iter().map(|(name, value)| (name.to_lowercase(), json!(value))).collect();
     let line = json!({"secret": secret, "headers": headers, "body": STANDARD.encode(&request.body)});
@@ -271,7 +308,7 @@ fn judged(script: &str, request: &Received, secret: &str) -> String {
     let file: PathBuf = directory.path().join("request.ndjson");
     std::fs::write(&file, format!("{line}\n")).unwrap();
     let output =
-        Command::new("node").arg(tests.join(script)).arg(&file).env("NODE_PATH", modules).output().unwrap();
+        Command::new(program).arg(tests.join(script)).arg(&file).env("NODE_PATH", modules).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

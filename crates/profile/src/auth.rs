@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::ProfileError;
 use crate::read::{Field, Section};
+use crate::url::judge_form;
 
 /// A kind of credentials, as `auth.type` of the API names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,8 +141,11 @@ impl DeploymentAuth {
     fn read_oauth2(section: Section<'_>) -> Result<Self, ProfileError> {
         let section = section.only(&["type", "token_url", "client_id", "client_secret_env", "scope"])?;
         let text = |key, what| section.need(key, what)?.text(what).map(str::to_owned);
+        let url = section.need("token_url", "the URL of the token endpoint")?;
+        let token_url = url.text("the URL of the token endpoint")?.to_owned();
+        judge_form(&token_url).map_err(|reason| url.error(reason))?;
         Ok(Self::OAuth2ClientCredentials {
-            token_url: text("token_url", "the URL of the token endpoint")?,
+            token_url,
             client_id: text("client_id", "the client's id")?,
             client_secret_env: variable(&section, "client_secret_env")?,
             scope: section.get("scope").map(|it| it.text("a scope").map(str::to_owned)).transpose()?,
@@ -230,6 +234,10 @@ mod tests {
             (
                 "kinds = ['none']\ndeployment = { type = 'oauth2_client_credentials', client_id = 'c', client_secret_env = 'S' }",
                 "deployment.token_url: is missing",
+            ),
+            (
+                "kinds = ['none']\ndeployment = { type = 'oauth2_client_credentials', token_url = 'id.example.com', client_id = 'c', client_secret_env = 'S' }",
+                "deployment.token_url: is refused: ",
             ),
         ] {
             let error = read(text).unwrap_err();

@@ -80,7 +80,12 @@ impl Template {
 
     /// Whether the placeholder stands in it.
     pub(crate) fn holds(&self, slot: Slot) -> bool {
-        self.0.contains(&Piece::Slot(slot))
+        self.count(slot) > 0
+    }
+
+    /// How often the placeholder stands in it.
+    pub(crate) fn count(&self, slot: Slot) -> usize {
+        self.0.iter().filter(|piece| **piece == Piece::Slot(slot)).count()
     }
 
     /// The text itself, where there is no placeholder in it.

@@ -79,9 +79,13 @@ impl Profiles {
                 .map(|profiles| (profiles, vec![stem.to_owned()]))
                 .map_err(|error| at_top(error).in_file(file));
         };
-        let configured = configured(profiles).map_err(|error| error.in_file(file))?;
+        let (configured, default) = configured(profiles).map_err(|error| error.in_file(file))?;
         let names = configured.keys().cloned().collect();
-        Self::new(configured).map(|profiles| (profiles, names)).map_err(|error| error.in_file(file))
+        let profiles = Self::new(configured).map_err(|error| error.in_file(file))?;
+        match default.as_deref().map(|name| profiles.find(name)) {
+            Some(Err(reason)) => Err(ProfileError::new(path("default"), reason).in_file(file)),
+            None | Some(Ok(_)) => Ok((profiles, names)),
+        }
     }
 
     /// The profile of this name.
@@ -176,16 +180,23 @@ fn extends(reason: String) -> ProfileError {
     ProfileError::new("extends", reason)
 }
 
-fn configured(profiles: Value) -> Result<BTreeMap<String, Table>, ProfileError> {
+/// The tables below `profiles`, and the name of the default, where it is said.
+fn configured(profiles: Value) -> Result<(BTreeMap<String, Table>, Option<String>), ProfileError> {
     let Value::Table(mut profiles) = profiles else {
         return Err(ProfileError::new("profiles", "expected tables, such as [profiles.mine]"));
     };
-    profiles.remove("default");
+    let default = match profiles.remove("default") {
+        None => None,
+        Some(Value::String(name)) => Some(name),
+        Some(_) => {
+            return Err(ProfileError::new(path("default"), "expected the name of a profile, in quotes"));
+        }
+    };
     let tables = profiles.into_iter().map(|(name, value)| match value {
         Value::Table(table) => Ok((name, table)),
         _ => Err(ProfileError::new(path(&name), "expected a table, such as [profiles.mine]")),
     });
-    tables.collect()
+    Ok((tables.collect::<Result<_, _>>()?, default))
 }
 
 fn parse(text: &str) -> Result<Table, ProfileError> {

@@ -64,10 +64,11 @@ const KEYS: &[&str] = &["algorithm", "content", "key", "encoding", "header", "va
 impl Scheme {
     /// Reads the section `signature`: `"none"` or a table.
     pub(crate) fn read(field: &Field<'_>) -> Result<Option<Self>, ProfileError> {
+        const EXPECTED: &str = "\"none\" or a table with content and header";
         if field.value().is_str() {
-            return field.word(&[("none", ())]).map(|()| None);
+            return none(field, EXPECTED).map(|()| None);
         }
-        let section = field.section("\"none\" or a table with content and header")?.only(KEYS)?;
+        let section = field.section(EXPECTED)?.only(KEYS)?;
         let value = match section.get("value") {
             None => {
                 Template::parse("{signature}", &[Slot::Signature]).map_err(|reason| field.error(reason))?
@@ -136,7 +137,7 @@ impl Rotation {
     fn read(field: &Field<'_>, header: &HeaderName) -> Result<Self, ProfileError> {
         const EXPECTED: &str = "\"none\", { next_header = \"…\" } or { several = \" \" }";
         if field.value().is_str() {
-            return field.word(&[("none", ())]).map(|()| Self::None);
+            return none(field, EXPECTED).map(|()| Self::None);
         }
         let section = field.section(EXPECTED)?.only(&["next_header", "several"])?;
         match (section.get("next_header"), section.get("several")) {
@@ -168,10 +169,10 @@ fn read_content(section: &Section<'_>) -> Result<Template, ProfileError> {
     let allowed = [Slot::FACTS, &[Slot::Body]].concat();
     let template = Template::parse(field.text("what is signed, such as \"{body}\"")?, &allowed)
         .map_err(|reason| field.error(reason))?;
-    if template.holds(Slot::Body) {
-        Ok(template)
-    } else {
-        Err(field.error("leaves the body unsigned, so that anybody could change it: add {body}"))
+    match template.count(Slot::Body) {
+        1 => Ok(template),
+        0 => Err(field.error("leaves the body unsigned, so that anybody could change it: add {body}")),
+        _ => Err(field.error("holds the body more than once, which signs no more: leave one {body}")),
     }
 }
 
@@ -181,6 +182,14 @@ fn read_value(field: &Field<'_>) -> Result<Template, ProfileError> {
         Ok(template)
     } else {
         Err(field.error("does not hold the signature: add {signature}"))
+    }
+}
+
+/// The word `"none"`, in the place of a table.
+fn none(field: &Field<'_>, expected: &str) -> Result<(), ProfileError> {
+    match field.value().as_str() {
+        Some("none") => Ok(()),
+        _ => Err(field.error(format!("expected {expected}"))),
     }
 }
 

@@ -86,8 +86,9 @@ impl Meaning {
         ];
         const EXPECTED: &str =
             "\"success\", \"retry\", { retry_in = \"60s\" }, \"config_fault\" or \"disable\"";
-        if field.value().is_str() {
-            return field.word(WORDS);
+        if let Some(text) = field.value().as_str() {
+            let known = WORDS.iter().find_map(|(word, meaning)| (*word == text).then_some(*meaning));
+            return known.ok_or_else(|| field.error(format!("{text:?} is no meaning: expected {EXPECTED}")));
         }
         let section = field.section(EXPECTED)?.only(&["retry_in"])?;
         let delay = section.need("retry_in", "a duration, such as { retry_in = \"60s\" }")?;
@@ -156,7 +157,10 @@ mod tests {
             ("1xx = 'retry'", "1xx: is no status"),
             ("4XX = 'retry'", "4XX: is no status"),
             ("+20 = 'retry'", "is no status"),
-            ("409 = 'retrry'", "409: \"retrry\" is not one of"),
+            (
+                "409 = 'retry_in'",
+                "409: \"retry_in\" is no meaning: expected \"success\", \"retry\", { retry_in = \"60s\" }",
+            ),
             ("409 = { retry = '1s' }", "409.retry: unknown key: did you mean `retry_in`?"),
             ("409 = { retry_in = '60' }", "409.retry_in: a duration needs one of the units"),
             ("409 = { retry_in = '0s' }", "409.retry_in: 0s is out of bounds"),

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use stayhook_core::{EventType, PropertyId};
+use stayhook_core::{AddressRules, EventType, PropertyId, UrlRules, WebhookUrl};
 
 use crate::ProfileError;
 use crate::nearest::did_you_mean;
@@ -98,7 +98,8 @@ impl UrlPolicy {
         let example = section.need("example", "a URL for previews")?;
         let text = example.text("a URL")?;
         let policy = Self { placeholders, example: text.to_owned() };
-        policy.template(profile, text).map_err(|error| example.error(error.to_string()))?;
+        let template = policy.template(profile, text).map_err(|error| example.error(error.to_string()))?;
+        judge_example(&template).map_err(|reason| example.error(reason))?;
         Ok(policy)
     }
 
@@ -148,6 +149,21 @@ impl UrlPolicy {
             }
         })
     }
+}
+
+/// Judges what holds in every deployment: which schemes, ports and addresses may be called is its
+/// own affair.
+pub(crate) fn judge_form(text: &str) -> Result<(), String> {
+    let allow = ["0.0.0.0/0", "::/0"].into_iter().filter_map(|network| network.parse().ok()).collect();
+    let addresses = AddressRules { allow };
+    let rules = UrlRules { require_https: false, ports: (1..=u16::MAX).collect(), addresses };
+    WebhookUrl::parse(text, &rules).map(|_| ()).map_err(|error| format!("is refused: {error}"))
+}
+
+fn judge_example(template: &UrlTemplate) -> Result<(), String> {
+    let kind = EventType::parse("webhooks.test_notification").map_err(|error| error.to_string())?;
+    let property = PropertyId::new(1).map_err(|error| error.to_string())?;
+    judge_form(&template.expand(&kind, property))
 }
 
 /// Where path or query begin; `None` where there is neither.
@@ -204,7 +220,6 @@ fn push_encoded(text: &str, out: &mut String) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use stayhook_core::{UrlRules, WebhookUrl};
 
     fn policy(placeholders: &[UrlPlaceholder]) -> UrlPolicy {
         UrlPolicy { placeholders: placeholders.to_vec(), example: String::new() }

@@ -52,7 +52,7 @@ async fn read(api: &Api, caller: &Caller, id: WebhookId, json: Json) -> Result<P
     let mut fields = Fields::of(json, String::new()).map_err(invalid)?;
     let url = fields.given("url", text);
     let events = fields.given("events", Ok);
-    let change = WebhookChange {
+    let mut change = WebhookChange {
         url,
         events: events.and_then(|json| members::events(&mut fields, json, &api.state.engine.catalogue())),
         description: fields.given("description", members::description),
@@ -67,6 +67,7 @@ async fn read(api: &Api, caller: &Caller, id: WebhookId, json: Json) -> Result<P
     let wired = change.url.is_some() || change.profile.is_some() || auth.is_some();
     let credentials = if wired {
         let stored = stored(api, caller, id).await?;
+        change.ordering = change.ordering.or_else(|| wiring::ordering(api, &stored, &change));
         wiring::changed(api, &mut fields, &stored, &change, auth)
     } else {
         None

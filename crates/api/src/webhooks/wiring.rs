@@ -2,8 +2,8 @@
 //! together.
 
 use stayhook_core::{
-    Credentials, Json, MAX_SAFE_INTEGER, MAX_URL_CHARS, PropertyId, UrlRules, WebhookChange, WebhookOptions,
-    WebhookUrl,
+    Credentials, Json, MAX_SAFE_INTEGER, MAX_URL_CHARS, Ordering, PropertyId, UrlRules, WebhookChange,
+    WebhookOptions, WebhookUrl,
 };
 use stayhook_profile::Profile;
 use stayhook_store::Registered;
@@ -62,6 +62,16 @@ pub(super) fn changed(
             None
         }
     }
+}
+
+/// The ordering that a change of profile brings along: what the new profile wants of webhooks that
+/// name none, unless the owner once chose another than the old profile's.
+pub(super) fn ordering(api: &Api, stored: &Registered, change: &WebhookChange) -> Option<Ordering> {
+    let profiles = api.state.engine.profiles();
+    let (named, options) = (change.profile.as_ref()?, &stored.webhook.options);
+    let next = WebhookOptions { profile: named.clone(), ..WebhookOptions::default() };
+    let before = profiles.of(options).map(|profile| profile.ordering()).unwrap_or_default();
+    (options.ordering == before).then(|| profiles.of(&next)).flatten().map(|profile| profile.ordering())
 }
 
 /// Whether the credentials that a webhook keeps fit to its new profile.

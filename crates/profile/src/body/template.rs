@@ -10,6 +10,10 @@ use crate::read::Field;
 
 /// The deepest that an envelope may be nested.
 const DEPTH_MAX: usize = 16;
+/// So many bytes an envelope may add to every event.
+const LITERALS_MAX: usize = 16 << 10;
+/// So often the data, or a part of it, may stand in one: each may be as large as an event.
+const DATA_MAX: usize = 16;
 
 /// A part of an envelope.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +59,32 @@ const HOLES: &[(&str, Hole)] = &[
 impl Node {
     /// Compiles a template. Under `stable` JSON may reach into the data.
     pub(crate) fn read(field: &Field<'_>, stable: bool) -> Result<Self, ProfileError> {
-        read(field, stable, DEPTH_MAX)
+        let node = read(field, stable, DEPTH_MAX)?;
+        let (literals, data) = node.weight();
+        if literals > LITERALS_MAX {
+            Err(field.error(format!("adds {literals} bytes to every body, at most {LITERALS_MAX} may be")))
+        } else if data > DATA_MAX {
+            Err(field.error(format!("holds the data {data} times, at most {DATA_MAX} times it may")))
+        } else {
+            Ok(node)
+        }
+    }
+
+    /// How many bytes of its own it has, every placeholder counted as some, and how often the data,
+    /// or a part of it, stands in it.
+    fn weight(&self) -> (usize, usize) {
+        const HOLE: usize = 32;
+        let sum =
+            |(literals, data): (usize, usize), (more, again): (usize, usize)| (literals + more, data + again);
+        match self {
+            Self::Literal(bytes) => (bytes.len(), 0),
+            Self::Hole(Hole::Data(_)) => (HOLE, 1),
+            Self::Hole(_) => (HOLE, 0),
+            Self::Array(items) => items.iter().map(Self::weight).fold((2, 0), sum),
+            Self::Object(members) => {
+                members.iter().map(|(name, value)| sum((name.len() + 1, 0), value.weight())).fold((2, 0), sum)
+            }
+        }
     }
 
     /// Appends the JSON of this part. Returns `false`, with nothing written, where it has none:

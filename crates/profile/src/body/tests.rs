@@ -80,6 +80,10 @@ fn what_is_no_template_is_refused() {
         let error = read(text).unwrap_err();
         assert!(error.contains(reason) && !error.contains('\n'), "{text}: {error}");
     }
+    let long = format!("{{ envelope = {{ a = '{}' }} }}", "x".repeat(20_000));
+    assert!(read(&long).unwrap_err().contains("body.envelope: adds 20009 bytes to every body"));
+    let often = format!("{{ envelope = [{}] }}", "'{data}', ".repeat(17));
+    assert!(read(&often).unwrap_err().contains("body.envelope: holds the data 17 times"));
     let deep = format!("{{ envelope = {}1{} }}", "[".repeat(20), "]".repeat(20));
     assert!(read(&deep).unwrap_err().contains("more than 16 deep"));
 }

@@ -109,6 +109,22 @@ fn errors_name_file_key_and_reason() {
         ("[profiles.'my profile']\nextends = 'nowistay'", "profiles.\"my profile\": is no name of a profile"),
         ("[profiles]\nmine = 5", "profiles.mine: expected a table"),
         ("profiles = 5", "profiles: expected tables"),
+        (
+            "[profiles.default]\nextends = 'nowistay'",
+            "profiles.default: expected the name of a profile, in quotes",
+        ),
+        (
+            "[profiles]\ndefault = 'nowistai'",
+            "profiles.default: there is no profile \"nowistai\": did you mean `nowistay`?",
+        ),
+        (
+            "[profiles.mine]\nextends = 'nowistay'\nurl.example = 'partner.example.com/hooks'",
+            "profiles.mine.url.example: is refused: ",
+        ),
+        (
+            "[profiles.mine]\nextends = 'nowbookit'\nurl.example = 'https://u:p@a.example.com/{eventType}'",
+            "profiles.mine.url.example: is refused: ",
+        ),
         ("[profiles.mine]\nmethod = ", "line 2: is no TOML: "),
         (
             "[profiles.nowbookit]\nmethd = 'PUT'",

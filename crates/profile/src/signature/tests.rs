@@ -57,7 +57,12 @@ fn schemes_that_protect_nothing_are_refused() {
             "expected",
         ),
         ("{ content = '{body}', header = 'X-S', encodng = 'hex' }", "unknown key: did you mean `encoding`?"),
-        ("'nothing'", "signature: \"nothing\" is not one of \"none\""),
+        ("'nothing'", "signature: expected \"none\" or a table"),
+        (
+            "{ content = '{body}', header = 'X-S', rotation = 'both' }",
+            "signature.rotation: expected \"none\", { next_header",
+        ),
+        ("{ content = '{body}{body}', header = 'X-S' }", "signature.content: holds the body more than once"),
         ("true", "expected \"none\" or a table"),
     ] {
         let error = read(text).unwrap_err();

@@ -111,6 +111,37 @@ fn ticketing_has_its_catalogue_and_two_parts() {
     );
 }
 
+/// "The following table describes all events, triggers", in the document's order.
+const WHEN_IS_DATA_DELIVERED: &str = "\
+Bookings|Creation Bookings|Amendment Bookings|Cancellation Customers|Creation Customers|Amendment Customers|Removal \
+Check-In|On_Check-in Accounts|Creation Accounts|Amendment Accounts|Removal Contacts|Creation Contacts|Amendment \
+Contacts|Removal Employees|Creation Employees|Amendment Employees|Removal Package|Create Package|Amendment \
+Package|Removal Activity|Create Activity|Amendment Activity|Removal Product|Create Product|Amendment \
+Product|Removal Inventory|On_Change";
+
+/// Each pair is a type with the document's words, in its label and in the notification.
+#[test]
+fn every_pair_of_the_document_is_an_event_type() {
+    let profile = profile("ticketing");
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for pair in WHEN_IS_DATA_DELIVERED.split_whitespace() {
+        let (resource, trigger) = pair.split_once('|').unwrap();
+        let trigger = trigger.replace('_', " ");
+        let name = format!("{resource}.{trigger}").to_lowercase().replace([' ', '-'], "_");
+        let known = profile.event_type(&event(&name)).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(known.kind.label, format!("{resource}: {trigger}"));
+        assert!(!known.kind.description.is_empty(), "{name}");
+        let body = Sample::new(&name, None, r#"{"n":1}"#).compose(&profile).body;
+        let words = format!(r#""event":"{resource}","trigger":"{trigger}","type":"{name}""#);
+        assert!(String::from_utf8_lossy(&body).contains(&words), "{body:?}");
+        let wildcard =
+            EventPattern::parse(&format!("{}.*", resource.to_lowercase().replace('-', "_"))).unwrap();
+        assert!(wildcard.matches(&event(&name)), "{name}");
+        pairs.push((resource.to_owned(), trigger));
+    }
+    assert_eq!((pairs.len(), profile.event_types().len()), (26, 26));
+}
+
 /// The catalogue of the API and those of the profiles name the same types in the same words.
 #[test]
 fn the_catalogue_is_that_of_the_profiles() {

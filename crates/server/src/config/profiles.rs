@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stayhook_core::{Credentials, Secret, UrlRules, WebhookUrl};
+use stayhook_core::{Backoff, Credentials, Secret, UrlRules, WebhookUrl};
 use stayhook_engine::ProfileSet;
 use stayhook_profile::{DeploymentAuth, Profile, Profiles, bearer_authorization};
 
@@ -39,7 +39,10 @@ impl Config {
         let profiles = Profiles::new(own.clone())
             .map_err(|error| (error.key().to_owned(), error.reason().to_owned()))?;
         profiles.find(default).map_err(|words| ("profiles.default".to_owned(), words))?;
-        profiles.iter().try_for_each(|profile| token_url(profile, &self.egress.rules))?;
+        for profile in profiles.iter() {
+            token_url(profile, &self.egress.rules)?;
+            delays(profile, self.retry)?;
+        }
         Ok(profiles)
     }
 
@@ -57,6 +60,22 @@ impl Config {
         }
         Ok(ProfileSet::new(profiles, self.profiles.default.clone(), credentials))
     }
+}
+
+/// What a profile says of its schedule fits to what it leaves to `retry.*`.
+fn delays(profile: &Profile, deployment: Backoff) -> Result<(), Wrong> {
+    let own = profile.schedule();
+    let Backoff { base, cap, .. } = own.over(deployment);
+    let (key, what) = match (own.base, own.cap) {
+        (Some(_), None) if cap < base => {
+            ("base", format!("is {base}, longer than retry.cap, {cap}: set cap as well"))
+        }
+        (None, Some(_)) if cap < base => {
+            ("cap", format!("is {cap}, shorter than retry.base, {base}: set base as well"))
+        }
+        _ => return Ok(()),
+    };
+    Err((format!("profiles.{}.schedule.{key}", profile.name()), what))
 }
 
 /// The deployment's token endpoint keeps to the rules for URLs.

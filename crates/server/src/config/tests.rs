@@ -181,6 +181,16 @@ fn every_wrong_value_is_named_with_what_is_expected() {
         ("profiles.default", r#""nowstay""#, "did you mean `nowistay`?"),
         ("profiles.default", "7", "in quotes"),
         ("profiles.mine", r#""nowistay""#, "expected a table"),
+        (
+            "profiles.mine",
+            r#"{ extends = "nowistay", schedule = { base = "1d" } }"#,
+            "profiles.mine.schedule.base: is 1d, longer than retry.cap, 6h: set cap as well",
+        ),
+        (
+            "profiles.mine",
+            r#"{ extends = "nowistay", schedule = { cap = "30s" } }"#,
+            "profiles.mine.schedule.cap: is 30s, shorter than retry.base, 1m: set base as well",
+        ),
         ("profiles.mine", r#"{ extends = "nowstay" }"#, "profiles.mine.extends: there is no profile"),
         (
             "profiles.mine",

@@ -1,6 +1,6 @@
 //! `profile`, and profiles in the configuration of a server.
 
-use stayhook_testkit::Receiver;
+use stayhook_testkit::{Receiver, Reply};
 
 use crate::support::{PATIENCE, Sandbox};
 
@@ -121,5 +121,93 @@ async fn a_server_sends_by_the_deployments_own_profile() {
     assert_eq!((request.method.as_str(), request.path.as_str()), ("PATCH", "/acme/booking.created"));
     assert_eq!(request.header("Authorization"), Some("Bearer s3cr3t"));
     assert_eq!(request.body, "{ \"n\": 1.0 }");
+    server.stop().exits(0);
+}
+
+/// Where an administrator sees that a registration is wrong: in the log, in a metric, and in the
+/// attempt's error.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_registration_raises_an_alarm() {
+    let sandbox = Sandbox::new();
+    sandbox.write("stayhook.toml", "[egress]\nrequire_https = false\nallow = [\"127.0.0.0/8\"]\n");
+    let receiver = Receiver::start().await.unwrap();
+    receiver.always(Reply::status(400));
+    let server = sandbox.serve(&[]);
+    let token = sandbox.token("webhooks.write,bookings.read,events.write,admin");
+    let url = receiver.url("/Sales/partners/nobody/events/{eventType}");
+    let webhook =
+        format!(r#"{{"propertyId":101,"url":"{url}","events":["table.closed"],"profile":"nowbookit"}}"#);
+    assert_eq!(server.call("POST", "/public/v1/webhooks", &token, &webhook).status, 201);
+    let event = r#"{"type":"table.closed","propertyId":101,"data":{}}"#;
+    assert_eq!(server.call("POST", "/internal/v1/events", &token, event).status, 202);
+    receiver.wait_for(1, PATIENCE).await;
+    let counted = || {
+        let metrics = server.call("GET", "/metrics", &token, "").body;
+        metrics.lines().any(|line| line == "stayhook_configuration_faults_total 1")
+    };
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !counted() {
+        assert!(std::time::Instant::now() < deadline, "it is not counted");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let log = server.stop().exits(0).stderr;
+    let line = log.lines().find(|line| line.contains("a webhook's configuration is wrong"));
+    let line = line.unwrap_or_else(|| panic!("{log}"));
+    for word in ["ERROR", "webhook=1 ", "event=evt_", "400 Bad Request"] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+}
+
+/// A request without what differs from one event to the next: ids, times, signatures.
+fn settled(head: &str, body: &str) -> Vec<String> {
+    let varies = |name: &str| ["Id", "Timestamp", "Signature"].iter().any(|end| name.ends_with(end));
+    let line = |line: &str| match line.split_once(": ") {
+        Some((name, _)) if varies(name) => name.to_owned(),
+        _ => line.to_owned(),
+    };
+    let text = |part: &str| match part {
+        id if id.starts_with("evt_") => "evt_".to_owned(),
+        time if time.len() == 20 && time.ends_with('Z') => "time".to_owned(),
+        other => other.to_owned(),
+    };
+    let lines = head.split("\r\n").filter(|line| !line.is_empty()).map(line);
+    lines.chain(body.split('"').map(text)).collect()
+}
+
+/// `preview` and the server agree on every byte, under every built-in profile.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_preview_shows_is_what_is_sent() {
+    let sandbox = Sandbox::new();
+    sandbox.write("stayhook.toml", "[egress]\nrequire_https = false\nallow = [\"127.0.0.0/8\"]\n");
+    let receiver = Receiver::start().await.unwrap();
+    let server = sandbox.serve(&[]);
+    let token = sandbox.token("webhooks.write,bookings.read,events.write");
+    let plain = receiver.url("/hooks?a=b");
+    let filled = receiver.url("/{propertyId}/events/{eventType}");
+    for (property, (profile, kind, url)) in (1..).zip([
+        ("nowistay", "booking.updated", &plain),
+        ("standard-webhooks", "booking.updated", &plain),
+        ("bookingscheduler", "payment.failed", &plain),
+        ("bookingkit", "order.updated", &plain),
+        ("nowbookit", "table.closed", &filled),
+        ("ticketing", "check_in.on_check_in", &plain),
+    ]) {
+        let data =
+            r#"{ "booking": {"id": 9001.0, "status": "confirmed", "guest": {"email": "m@example.com"}} }"#;
+        let webhook =
+            format!(r#"{{"propertyId":{property},"url":"{url}","events":["{kind}"],"profile":"{profile}"}}"#);
+        assert_eq!(server.call("POST", "/public/v1/webhooks", &token, &webhook).status, 201);
+        let event = format!(r#"{{"type":"{kind}","propertyId":{property},"bookingId":"b 7","data":{data}}}"#);
+        assert_eq!(server.call("POST", "/internal/v1/events", &token, &event).status, 202);
+        let sent = receiver.wait_for(property, PATIENCE).await.pop().unwrap();
+        let number = property.to_string();
+        let args = ["--type", kind, "--property", &number, "--booking", "b 7", "--url", url, "-"];
+        let args = [&["profile", "preview", profile], &args[..]].concat();
+        let shown = sandbox.run_with_input(&args, data.as_bytes()).exits(0).stdout;
+        let (head, body) = shown.split_once("\r\n\r\n").unwrap();
+        let sent_head = String::from_utf8(sent.head.to_vec()).unwrap();
+        let sent_body = String::from_utf8(sent.body.to_vec()).unwrap();
+        assert_eq!(settled(head, body), settled(&sent_head, &sent_body), "{profile}");
+    }
     server.stop().exits(0);
 }

@@ -14,6 +14,7 @@ mod node;
 mod outage;
 mod poison;
 mod pooler;
+mod profiles;
 mod refusal;
 mod replaced;
 mod roles;
