@@ -77,6 +77,9 @@ impl House {
             url_rules: UrlRules { require_https: false, ports: Vec::new(), addresses },
             webhooks_per_property: 3,
             allow_list: AllowList::default(),
+            event_bytes: 256 << 10,
+            entitled_by_default: true,
+            catalogue: Catalogue::built_in(),
             roles: stayhook_engine::Roles::ALL,
         };
         change(&mut config);

@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::{BodyExt as _, LengthLimitError};
-use stayhook_core::Json;
+use stayhook_core::{Json, Members};
 use tokio::time::timeout;
 
 use crate::error::Problem;
@@ -25,15 +25,30 @@ const DRAINING: Duration = Duration::from_secs(2);
 
 /// Reads a JSON body of at most `limit` bytes and `depth` levels.
 pub(crate) async fn json(request: Request, limit: usize, depth: usize) -> Result<Json, Problem> {
+    check_type(request.headers())?;
+    Ok(Json::parse(&bytes(request, limit).await?, depth)?)
+}
+
+/// The same where every member may be left out, so that no body at all stands for `{}`.
+pub(crate) async fn json_or_nothing(request: Request, limit: usize, depth: usize) -> Result<Json, Problem> {
+    let typed = check_type(request.headers());
+    let bytes = bytes(request, limit).await?;
+    if bytes.is_empty() {
+        return Ok(Json::Object(Members::default()));
+    }
+    typed?;
+    Ok(Json::parse(&bytes, depth)?)
+}
+
+async fn bytes(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let (parts, body) = request.into_parts();
-    check_type(&parts.headers)?;
     if announced(&parts.headers).is_some_and(|length| length > limit) {
         if !parts.headers.contains_key(EXPECT) {
             drain(body).await;
         }
         return Err(Problem::too_large("the body", limit));
     }
-    let bytes = timeout(ARRIVAL, to_bytes(body, limit))
+    timeout(ARRIVAL, to_bytes(body, limit))
         .await
         .map_err(|_| Problem::unreadable("the body did not arrive in time: send it within 30 seconds"))?
         .map_err(|error| {
@@ -42,8 +57,7 @@ pub(crate) async fn json(request: Request, limit: usize, depth: usize) -> Result
             } else {
                 Problem::unreadable("the body did not arrive whole: send as many bytes as announced")
             }
-        })?;
-    Ok(Json::parse(&bytes, depth)?)
+        })
 }
 
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {

@@ -3,13 +3,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use stayhook_core::{EventId, WebhookId};
+use stayhook_core::{DeliveryId, EventId, WebhookId};
 
 use crate::fields::Wrong;
 
 const VERSION: u8 = 1;
 const WEBHOOKS: u8 = b'w';
 const DELIVERIES: u8 = b'd';
+const NOT_OURS: Wrong =
+    Wrong::Borrowed("is not a cursor of this list: give the nextCursor of a page unchanged");
 
 /// The cursor of the webhooks after this one.
 pub(crate) fn after_webhook(id: WebhookId) -> String {
@@ -21,14 +23,20 @@ pub(crate) fn webhook(cursor: &str) -> Result<WebhookId, Wrong> {
     decode(WEBHOOKS, cursor).map(|bytes| WebhookId(i64::from_be_bytes(bytes)))
 }
 
-/// The cursor of the deliveries after the one of this event.
-pub(crate) fn after_delivery(event: EventId) -> String {
-    encode(DELIVERIES, &event.to_bytes())
+/// The cursor of a webhook's deliveries after this one.
+pub(crate) fn after_delivery(delivery: DeliveryId) -> String {
+    let mut key = [0; 24];
+    key[..8].copy_from_slice(&delivery.webhook.0.to_be_bytes());
+    key[8..].copy_from_slice(&delivery.event.to_bytes());
+    encode(DELIVERIES, &key)
 }
 
-/// The event whose delivery a cursor starts after.
-pub(crate) fn delivery(cursor: &str) -> Result<EventId, Wrong> {
-    decode(DELIVERIES, cursor).map(EventId::from_bytes)
+/// The event whose delivery to this webhook a cursor starts after. The cursor of another
+/// webhook's log would start anywhere.
+pub(crate) fn delivery(webhook: WebhookId, cursor: &str) -> Result<EventId, Wrong> {
+    let key: [u8; 24] = decode(DELIVERIES, cursor)?;
+    let event = key.strip_prefix(&webhook.0.to_be_bytes()).and_then(|event| event.try_into().ok());
+    event.map(EventId::from_bytes).ok_or(NOT_OURS)
 }
 
 fn encode(kind: u8, key: &[u8]) -> String {
@@ -43,7 +51,7 @@ fn decode<const N: usize>(kind: u8, cursor: &str) -> Result<[u8; N], Wrong> {
         .as_deref()
         .and_then(|bytes| bytes.strip_prefix(&[VERSION, kind]))
         .and_then(|key| key.try_into().ok())
-        .ok_or(Wrong::Borrowed("is not a cursor of this list: give the nextCursor of a page unchanged"))
+        .ok_or(NOT_OURS)
 }
 
 #[cfg(test)]
@@ -53,18 +61,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cursors_read_back(id: i64, bytes: [u8; 16]) {
-            let event = EventId::from_bytes(bytes);
-            prop_assert_eq!(webhook(&after_webhook(WebhookId(id))), Ok(WebhookId(id)));
-            prop_assert_eq!(delivery(&after_delivery(event)), Ok(event));
-            prop_assert!(delivery(&after_webhook(WebhookId(id))).is_err());
-            prop_assert!(webhook(&after_delivery(event)).is_err());
+        fn cursors_read_back(id: i64, other: i64, bytes: [u8; 16]) {
+            let (id, other, event) = (WebhookId(id), WebhookId(other), EventId::from_bytes(bytes));
+            let cursor = after_delivery(DeliveryId { event, webhook: id });
+            prop_assert_eq!(webhook(&after_webhook(id)), Ok(id));
+            prop_assert_eq!(delivery(id, &cursor), Ok(event));
+            prop_assert_eq!(delivery(other, &cursor).is_ok(), other == id);
+            prop_assert!(delivery(id, &after_webhook(id)).is_err());
+            prop_assert!(webhook(&cursor).is_err());
         }
 
         #[test]
-        fn reading_never_panics(text in ".{0,40}") {
+        fn reading_never_panics(text in ".{0,40}", id: i64) {
             let _ = webhook(&text);
-            let _ = delivery(&text);
+            let _ = delivery(WebhookId(id), &text);
         }
     }
 }

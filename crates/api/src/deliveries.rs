@@ -2,7 +2,9 @@
 
 mod list;
 mod read;
+mod retry;
 mod schema;
+mod turn;
 mod view;
 
 pub(crate) use self::schema::state;
@@ -10,5 +12,8 @@ pub(crate) use self::view::BookingView;
 use crate::openapi::Routes;
 
 pub(crate) fn routes() -> Routes {
-    Routes::new().add(&list::OPERATION, list::list).add(&read::OPERATION, read::read)
+    Routes::new()
+        .add(&list::OPERATION, list::list)
+        .add(&read::OPERATION, read::read)
+        .add(&retry::OPERATION, retry::retry)
 }

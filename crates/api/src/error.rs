@@ -10,7 +10,8 @@ use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use stayhook_core::{JsonError, Span};
-use stayhook_store::{ChangeError, CreateError, StoreError};
+use stayhook_engine::TestError;
+use stayhook_store::{ChangeError, CreateError, RequeueError, StoreError};
 
 pub(crate) use self::code::Code;
 use self::extra::Extra;
@@ -125,6 +126,17 @@ impl Problem {
         )
     }
 
+    /// A delivery, or those of a webhook, could not be requeued. `thing` is what the path names.
+    pub(crate) fn not_requeued(error: RequeueError, thing: &str) -> Self {
+        match error {
+            RequeueError::NotFound => Self::no_such(thing),
+            RequeueError::NotActive(_) | RequeueError::UnderWay => {
+                Self::new(Code::InvalidState, error.to_string())
+            }
+            RequeueError::Store(error) => error.into(),
+        }
+    }
+
     /// 412
     pub(crate) fn precondition_failed() -> Self {
         Self::new(
@@ -170,6 +182,11 @@ impl Problem {
         let seconds = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
         let detail = format!("this token was used too often: wait {seconds} s");
         Self::new(Code::RateLimited, detail).with(Extra::RetryAfter(seconds))
+    }
+
+    /// 429: as much of it is under way as may be.
+    pub(crate) fn busy(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::RateLimited, detail).with(Extra::retry())
     }
 
     /// 500: a defect of this program.
@@ -286,6 +303,16 @@ impl From<CreateError> for Problem {
                 Self::new(Code::WebhookLimitReached, error.to_string()).with(Extra::Slots { limit, used })
             }
             CreateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TestError> for Problem {
+    fn from(error: TestError) -> Self {
+        match error {
+            TestError::NotFound => Self::no_such("webhook"),
+            TestError::Busy => Self::busy(error.to_string()),
+            TestError::Store(error) => error.into(),
         }
     }
 }

@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use stayhook_core::Webhook;
 
-use crate::error::Problem;
 use crate::openapi::{Parameter, Schema};
+use crate::query::whole;
 
 /// The header of requests that change.
 pub(crate) const IF_MATCH_PARAMETER: Parameter = Parameter {
@@ -48,31 +48,44 @@ pub(crate) fn not_modified(headers: &HeaderMap, webhook: &Webhook) -> Option<Res
     known.then(|| tagged(StatusCode::NOT_MODIFIED.into_response(), webhook))
 }
 
-/// Whether the caller wants to change one version only.
-pub(crate) fn is_conditional(headers: &HeaderMap) -> bool {
-    headers.contains_key(IF_MATCH)
+/// The versions that a change was meant for; `None` where any will do. Which of them a webhook
+/// has is for the store to say, in the transaction that makes the change. That the webhook fails
+/// meanwhile makes it no other version.
+pub(crate) fn versions(headers: &HeaderMap) -> Option<Vec<i64>> {
+    if !headers.contains_key(IF_MATCH) || tags(headers, IF_MATCH).any(|tag| tag == "*") {
+        return None;
+    }
+    Some(tags(headers, IF_MATCH).filter_map(version).collect())
 }
 
-/// Lets a change pass that was meant for the webhook as it is. That it fails meanwhile makes it
-/// no other version.
-///
-/// # Errors
-/// 412 otherwise.
-pub(crate) fn check(headers: &HeaderMap, webhook: &Webhook) -> Result<(), Problem> {
-    let version = format!("v{}", webhook.version);
-    let is_meant = |tag: &str| {
-        let quoted = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-        quoted.is_some_and(|tag| tag.split('-').next() == Some(&version))
-    };
-    if !is_conditional(headers) || tags(headers, IF_MATCH).any(|tag| tag == "*" || is_meant(tag)) {
-        Ok(())
-    } else {
-        Err(Problem::precondition_failed())
-    }
+/// The version of a tag that is ours, strong and to the letter.
+fn version(tag: &str) -> Option<i64> {
+    let quoted = tag.strip_prefix("\"v")?.strip_suffix('"')?;
+    whole(quoted.split_once('-').map_or(quoted, |(version, _)| version))
 }
 
 /// The tags of a header. Ours hold no comma; a tag that does is none of ours anyway.
 fn tags(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(values: &[&'static str]) -> Option<Vec<i64>> {
+        let values = values.iter().map(|it| (IF_MATCH, HeaderValue::from_static(it)));
+        versions(&values.collect())
+    }
+
+    #[test]
+    fn a_change_is_meant_for_the_versions_that_it_names() {
+        assert_eq!(asked(&[]), None);
+        assert_eq!(asked(&["*"]), None);
+        assert_eq!(asked(&["\"v1\", \"v20-1779900000\"", "\"v3\""]), Some(vec![1, 20, 3]));
+        for none in ["", "v1", "W/\"v1\"", "\"V1\"", "\"v1", "\"v01\"", "\"v-1\"", "\"\"", "\"x\""] {
+            assert_eq!(asked(&[none]), Some(vec![]), "{none}");
+        }
+    }
 }

@@ -72,6 +72,12 @@ impl Fields {
         }
     }
 
+    /// Says what is wrong within a member that was read as an object of its own.
+    pub(crate) fn refuse_all(&mut self, wrong: Vec<FieldError>) {
+        let room = MOST_ERRORS.saturating_sub(self.wrong.len());
+        self.wrong.extend(wrong.into_iter().take(room));
+    }
+
     /// Ends the reading: whatever was not taken is a member that nobody knows. Returns every
     /// wrong field; there is none if every required member was read.
     pub(crate) fn finish(mut self) -> Vec<FieldError> {

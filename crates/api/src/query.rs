@@ -67,10 +67,18 @@ impl Query {
     ///
     /// # Errors
     /// 422 with every wrong parameter.
-    pub(crate) fn finish(mut self) -> Result<(), Problem> {
+    pub(crate) fn finish(self) -> Result<(), Problem> {
+        self.finish_for(Subject::Request)
+    }
+
+    /// The same where the body says what the request is about: its code is used.
+    ///
+    /// # Errors
+    /// 422 with every wrong parameter.
+    pub(crate) fn finish_for(mut self, subject: Subject) -> Result<(), Problem> {
         let unknown = self.parameters.iter().map(|(name, _)| FieldError::unknown("", name, "parameter"));
         self.wrong.extend(unknown);
-        if self.wrong.is_empty() { Ok(()) } else { Err(Problem::invalid(Subject::Request, self.wrong)) }
+        if self.wrong.is_empty() { Ok(()) } else { Err(Problem::invalid(subject, self.wrong)) }
     }
 
     fn refuse(&mut self, name: &str, detail: impl Into<Wrong>) {

@@ -1,21 +1,25 @@
-//! `/public/v1/webhooks`: the registry.
+//! `/public/v1/webhooks`: the registry, and what is done with one of it.
 
+mod auth;
 mod change;
 mod create;
 mod delete;
 mod list;
 mod members;
 mod read;
+mod recover;
+mod rotate;
 mod schema;
+mod test;
 mod view;
 
 use axum::http::HeaderMap;
-use stayhook_core::WebhookId;
+use stayhook_engine::By;
+use stayhook_store::Author;
 
 use crate::auth::Caller;
-use crate::error::Problem;
+use crate::etag;
 use crate::openapi::Routes;
-use crate::{Api, etag};
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
@@ -24,21 +28,17 @@ pub(crate) fn routes() -> Routes {
         .add(&read::OPERATION, read::read)
         .add(&change::OPERATION, change::change)
         .add(&delete::OPERATION, delete::delete)
+        .add(&test::OPERATION, test::test)
+        .add(&rotate::OPERATION, rotate::rotate)
+        .add(&recover::OPERATION, recover::recover)
 }
 
-/// Lets a request pass that changes a webhook as it is, or does not care (`If-Match`).
-///
-/// # Errors
-/// 404 when the caller sees no such webhook, 412 when it is another version.
-async fn check_version(
-    api: &Api,
-    caller: &Caller,
-    id: WebhookId,
-    headers: &HeaderMap,
-) -> Result<(), Problem> {
-    if !etag::is_conditional(headers) {
-        return Ok(());
-    }
-    let webhook = api.store().webhook(caller.scope(), id).await?;
-    etag::check(headers, &webhook.ok_or_else(|| Problem::no_such("webhook"))?)
+/// In whose name a webhook is changed, and which versions of it are meant (`If-Match`).
+fn by(caller: &Caller, headers: &HeaderMap) -> By {
+    By { author: Author::Client(caller.client().clone()), versions: etag::versions(headers) }
+}
+
+/// In whose name something is done with a webhook, whatever its version.
+pub(crate) fn by_caller(caller: &Caller) -> By {
+    By::new(Author::Client(caller.client().clone()))
 }

@@ -11,7 +11,7 @@ use crate::engine::Shared;
 use crate::queues::Item;
 use crate::registry::Entry;
 use crate::window::Feedback;
-use crate::wire;
+use crate::wire::{self, Message};
 
 /// A delivery whose attempt has started. Whatever happens to it, also a panic or the end of
 /// its task, it is concluded exactly once and its place is given back.
@@ -32,11 +32,10 @@ struct Started {
 pub(crate) async fn run(ticket: Ticket) {
     let Some(item) = &ticket.item else { return };
     let entry = ticket.shared.registry.get(item.webhook);
-    let (step, feedback) =
-        match standing(entry.as_deref(), item, ticket.started.wall, ticket.shared.config.keep) {
-            Standing::Send(entry) => send(&ticket, entry, item).await,
-            Standing::Not(step) => (step, Feedback::Neutral),
-        };
+    let (step, feedback) = match ticket.shared.standing(entry.as_deref(), item, ticket.started.wall) {
+        Standing::Send(entry) => make(&ticket, entry, item).await,
+        Standing::Not(step) => (step, Feedback::Neutral),
+    };
     ticket.conclude(step, feedback);
 }
 
@@ -48,18 +47,24 @@ pub(crate) enum Standing<'a> {
     Not(Step),
 }
 
-/// Looks at the webhook as it is now: fan-out may be hours ago.
-pub(crate) fn standing<'a>(entry: Option<&'a Entry>, item: &Item, now: UnixMs, keep: Span) -> Standing<'a> {
-    if item.event.accepted_at().after(keep) <= now {
-        return Standing::Not(Step::Ended(End::Expired(Reason::Retention)));
-    }
-    let cancelled = |reason| Standing::Not(Step::Ended(End::Cancelled(reason)));
-    let Some(entry) = entry else { return cancelled(Reason::WebhookDeleted) };
-    match entry.webhook.status {
-        Status::Disabled { .. } => cancelled(Reason::WebhookDisabled),
-        Status::Paused { .. } => Standing::Not(spilled(item, now)),
-        Status::Active { .. } if !entry.webhook.events.matches(&item.kind) => cancelled(Reason::Unsubscribed),
-        Status::Active { .. } => Standing::Send(entry),
+impl Shared {
+    /// Looks at the webhook and its property as they are now: fan-out may be hours ago.
+    pub(crate) fn standing<'a>(&self, entry: Option<&'a Entry>, item: &Item, now: UnixMs) -> Standing<'a> {
+        if item.event.accepted_at().after(self.config.keep) <= now {
+            return Standing::Not(Step::Ended(End::Expired(Reason::Retention)));
+        }
+        let cancelled = |reason| Standing::Not(Step::Ended(End::Cancelled(reason)));
+        let Some(entry) = entry else { return cancelled(Reason::WebhookDeleted) };
+        let webhook = &entry.webhook;
+        match webhook.status {
+            Status::Disabled { .. } => cancelled(Reason::WebhookDisabled),
+            Status::Paused { .. } => Standing::Not(spilled(item, now)),
+            Status::Active { .. } if !webhook.events.matches(&item.kind) => cancelled(Reason::Unsubscribed),
+            Status::Active { .. } if !self.registry.entitled(webhook.property) => {
+                cancelled(Reason::NotEntitled)
+            }
+            Status::Active { .. } => Standing::Send(entry),
+        }
     }
 }
 
@@ -70,34 +75,20 @@ pub(crate) fn spilled(item: &Item, now: UnixMs) -> Step {
     Step::Spilled { due: if fresh { item.event.accepted_at().min(now) } else { now } }
 }
 
-async fn send(ticket: &Ticket, entry: &Entry, item: &Item) -> (Step, Feedback) {
+async fn make(ticket: &Ticket, entry: &Entry, item: &Item) -> (Step, Feedback) {
     let shared = &ticket.shared;
-    let answer = match &entry.url {
-        Ok(url) => {
-            let outbound = Outbound {
-                webhook: item.webhook,
-                now: ticket.started.wall,
-                method: http::Method::POST,
-                url: url.clone(),
-                headers: wire::headers(entry, item, ticket.started.wall),
-                body: item.body.clone(),
-            };
-            let mut stopping = shared.stopping.subscribe();
-            tokio::select! {
-                biased;
-                answer = shared.transport.send(outbound) => answer,
-                _ = stopping.wait_for(|stop| *stop) => Answer::Failed(Fault::new(
-                    FaultClass::Interrupted,
-                    "the engine was stopped during the attempt; the request may have been sent",
-                )),
-            }
-        }
-        Err(refused) => Answer::Failed(Fault::new(FaultClass::BlockedAddress, refused.to_string())),
+    let Started { wall, monotonic } = ticket.started;
+    let message = Message {
+        event: item.event,
+        kind: &item.kind,
+        body: &item.body,
+        attempt: wire::number(item.progress),
     };
-    let took = shared.clock.monotonic().saturating_sub(ticket.started.monotonic);
+    let answer = send(shared, entry, &message, wall).await;
+    let took = shared.clock.monotonic().saturating_sub(monotonic);
     let (outcome, reply, feedback) = meaning(answer, took);
     let tried = Tried {
-        started_at: ticket.started.wall,
+        started_at: wall,
         duration: Span::from_duration(took),
         outcome,
         roll: shared.dice.roll(),
@@ -107,8 +98,35 @@ async fn send(ticket: &Ticket, entry: &Entry, item: &Item) -> (Step, Feedback) {
     (Step::Tried(tried), feedback)
 }
 
+/// Says something to a webhook's receiver. Broken off when the engine stops.
+pub(crate) async fn send(shared: &Shared, entry: &Entry, message: &Message<'_>, now: UnixMs) -> Answer {
+    let url = match &entry.url {
+        Ok(url) => url.clone(),
+        Err(refused) => {
+            return Answer::Failed(Fault::new(FaultClass::BlockedAddress, refused.to_string()));
+        }
+    };
+    let outbound = Outbound {
+        webhook: entry.webhook.id,
+        now,
+        method: http::Method::POST,
+        url,
+        headers: wire::headers(entry, message, now),
+        body: message.body.clone(),
+    };
+    let mut stopping = shared.stopping.subscribe();
+    tokio::select! {
+        biased;
+        answer = shared.transport.send(outbound) => answer,
+        _ = stopping.wait_for(|stop| *stop) => Answer::Failed(Fault::new(
+            FaultClass::Interrupted,
+            "the engine was stopped during the attempt; the request may have been sent",
+        )),
+    }
+}
+
 /// What an answer means for the delivery, the log, and the webhook's window.
-fn meaning(answer: Answer, took: Duration) -> (Outcome, Reply, Feedback) {
+pub(crate) fn meaning(answer: Answer, took: Duration) -> (Outcome, Reply, Feedback) {
     match answer {
         Answer::Replied(reply) => {
             let fault = reply.fault();

@@ -1,11 +1,11 @@
 //! Starts attempts: fairly over webhooks, within every window, as soon as there is room.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use stayhook_core::WebhookId;
+use stayhook_core::{EventId, WebhookId};
 use tokio::sync::Notify;
 
 use crate::attempt::{self, Ticket};
@@ -121,6 +121,11 @@ impl Dispatch {
     /// Takes back what has not started of one webhook.
     pub(crate) fn take_back(&self, webhook: WebhookId) -> Vec<Item> {
         self.lock().drain(webhook)
+    }
+
+    /// The events of one webhook that have not started.
+    pub(crate) fn waiting(&self, webhook: WebhookId) -> HashSet<EventId> {
+        self.lock().of(webhook)
     }
 
     /// Takes back what has waited in memory since before `limit`.

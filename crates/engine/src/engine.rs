@@ -1,20 +1,18 @@
-//! The engine as others hold it: start, enqueue, change, shut down.
+//! The engine as others hold it: start, enqueue, shut down.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use stayhook_core::{
-    AllowList, ClientId, Description, EventId, NewEvent, Policy, PropertyId, SigningSecret, Span,
-    Subscription, UnixMs, UrlRules, Webhook, WebhookChange, WebhookId, WebhookOptions, WebhookUrl,
-};
+use stayhook_core::{EventId, NewEvent, Span, UnixMs, WebhookId};
 use stayhook_courier::Transport;
-use stayhook_store::{
-    Author, ChangeError, CreateError, NewRow, NewWebhook, Order, Patch, Registered, Scope, Store, StoreError,
-};
+use stayhook_store::{NewRow, Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use crate::attempt::{Standing, conclusion, standing};
+use crate::attempt::{Standing, conclusion};
+use crate::catalogue::Kinds;
 use crate::clock::{Clock, Dice, EventIds};
+use crate::config::EngineConfig;
 use crate::dispatch::Dispatch;
 use crate::fanout::fan_out;
 use crate::feed::{self, Feed};
@@ -23,8 +21,10 @@ use crate::intake::{self, Call, Enqueued};
 use crate::neighbours;
 use crate::pickup::{self, Pickup};
 use crate::queues::Limits;
-use crate::registry::Registry;
+use crate::registry::{Registry, Rules};
 use crate::settle::{self, Settle};
+use crate::tallies::{self, Tallies};
+use crate::trial::Trials;
 use crate::upkeep::{self, Upkeep};
 
 /// Calls that may wait for acceptance before callers are made to wait themselves.
@@ -53,78 +53,10 @@ pub struct Parts {
     pub config: EngineConfig,
 }
 
-/// How the engine behaves.
-#[derive(Clone, Debug)]
-pub struct EngineConfig {
-    /// Retries and the 72-hour rule: `retry.*`, `disable.after`.
-    pub policy: Policy,
-    /// `delivery.concurrency`: attempts in flight on this node.
-    pub concurrency: usize,
-    /// `delivery.per_webhook_concurrency`: attempts in flight of one webhook, at most.
-    pub per_webhook_concurrency: usize,
-    /// `delivery.timeout`: the longest that one attempt takes.
-    pub timeout: Span,
-    /// `retention.keep`
-    pub keep: Span,
-    /// `egress.*`: the rules that every URL is judged by before every attempt.
-    pub url_rules: UrlRules,
-    /// `limits.webhooks_per_property`
-    pub webhooks_per_property: u32,
-    /// What of a booking leaves the house.
-    pub allow_list: AllowList,
-    /// `server.roles`
-    pub roles: Roles,
-}
-
-/// What a node does besides accepting events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Roles {
-    /// Makes attempts. A node that does not leaves what it accepts to others.
-    pub worker: bool,
-    /// Does what the clock demands: the 72-hour rule, expiry, pruning.
-    pub maintenance: bool,
-}
-
-impl Roles {
-    /// Everything, as a node that is alone must.
-    pub const ALL: Self = Self { worker: true, maintenance: true };
-}
-
-impl EngineConfig {
-    /// How long after acceptance an event and its records are pruned: what still waited has
-    /// been shown as expired for a while then, and half of the promised grace is left.
-    pub(crate) fn prune(&self) -> Span {
-        let grace = self.keep.part(30).max(Span::seconds(1));
-        Span::millis(self.keep.as_millis().saturating_add(grace.as_millis() / 2))
-    }
-
-    /// The longest that maintenance sleeps without a reason to wake.
-    pub(crate) fn longest_nap(&self) -> Span {
-        self.keep.min(self.policy.disable.after).part(20).clamp(Span::millis(100), Span::seconds(60))
-    }
-}
-
-/// A webhook that somebody registers.
-#[derive(Clone, Debug)]
-pub struct Registration {
-    /// Who.
-    pub client: ClientId,
-    /// For which property.
-    pub property: PropertyId,
-    /// Where to.
-    pub url: WebhookUrl,
-    /// Which events.
-    pub events: Subscription,
-    /// The owner's note.
-    pub description: Option<Description>,
-    /// The owner's choices.
-    pub options: WebhookOptions,
-}
-
 /// A running engine. Clones are the same engine.
 #[derive(Clone)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     calls: mpsc::Sender<Call>,
 }
 
@@ -136,6 +68,9 @@ pub(crate) struct Shared {
     pub(crate) dice: Arc<dyn Dice>,
     pub(crate) config: EngineConfig,
     pub(crate) registry: Registry,
+    pub(crate) catalogue: Kinds,
+    pub(crate) tallies: Tallies,
+    pub(crate) trials: Trials,
     pub(crate) handoffs: Handoffs,
     pub(crate) dispatch: Dispatch,
     pub(crate) settle: Settle,
@@ -152,7 +87,7 @@ pub(crate) struct Shared {
     pub(crate) settled: Notify,
     /// Held while other nodes' changes are followed.
     pub(crate) following: tokio::sync::Mutex<()>,
-    ids: EventIds,
+    pub(crate) ids: EventIds,
     accepting: AtomicBool,
 }
 
@@ -172,7 +107,9 @@ impl Engine {
         }
         // Asked before loading: what changes in between is looked at once more.
         let generation = store.registry_changes(0).await?.generation;
-        let registry = Registry::new(config.url_rules.clone(), store.registry().await?, generation);
+        let rules = Rules { urls: config.url_rules.clone(), entitled: config.entitled_by_default };
+        let registry = Registry::new(rules, store.registry().await?, generation);
+        let catalogue = Kinds::new(config.catalogue.clone(), Vec::new());
         let (settle, outcomes) = Settle::new();
         let limits = Limits {
             in_flight: config.concurrency,
@@ -189,6 +126,9 @@ impl Engine {
             dice,
             config,
             registry,
+            catalogue,
+            tallies: Tallies::default(),
+            trials: Trials::default(),
             handoffs: Handoffs::default(),
             dispatch: Dispatch::new(limits),
             settle,
@@ -207,6 +147,7 @@ impl Engine {
         shared.keep_running("settle", settle::run(Arc::clone(&shared), outcomes));
         shared.keep_running("relief", upkeep::run_relief(Arc::clone(&shared)));
         shared.keep_running("neighbours", neighbours::run(Arc::clone(&shared)));
+        shared.keep_running("tallies", tallies::run(Arc::clone(&shared)));
         shared.keep_running("pickup", pickup::run(Arc::clone(&shared), calls.clone()));
         if shared.config.roles.worker {
             shared.keep_running("feed", feed::run(Arc::clone(&shared)));
@@ -257,76 +198,6 @@ impl Engine {
         (generation, events.iter().map(|event| shared.fan_out(event, id())).collect())
     }
 
-    /// Registers a webhook and gives out its secret, once.
-    ///
-    /// # Errors
-    /// When the property has no slot left or the store fails.
-    pub async fn create_webhook(&self, new: Registration) -> Result<(Webhook, SigningSecret), CreateError> {
-        let shared = Arc::clone(&self.shared);
-        let new = NewWebhook {
-            client: new.client,
-            property: new.property,
-            url: new.url.as_str().to_owned(),
-            events: new.events,
-            description: new.description,
-            options: new.options,
-            secret: SigningSecret::from_entropy(shared.dice.secret()),
-            credentials: None,
-            at: shared.clock.now(),
-            limit: shared.config.webhooks_per_property,
-        };
-        to_the_end(async move {
-            let registered = shared.store.create_webhook(new).await?;
-            shared.registry.apply(&registered);
-            let Registered { webhook, secrets, .. } = registered;
-            Ok((webhook, secrets.current))
-        })
-        .await
-    }
-
-    /// Changes a webhook; no attempt that the change forbids starts after this returns.
-    ///
-    /// # Errors
-    /// When the scope does not see it, its status does not allow it, or the store fails.
-    pub async fn change_webhook(
-        &self,
-        scope: &Scope,
-        id: WebhookId,
-        change: WebhookChange,
-    ) -> Result<Webhook, ChangeError> {
-        let (shared, scope) = (Arc::clone(&self.shared), scope.clone());
-        let at = shared.clock.now();
-        let retry_by = at.after(shared.config.policy.backoff.delay(1, shared.dice.roll()));
-        to_the_end(async move {
-            let patch = Patch { change, ..Patch::default() };
-            let order = Order::new(Author::Operator, at);
-            let registered = shared.store.change_webhook(&scope, id, patch, &order, retry_by).await?;
-            shared.registry.apply(&registered);
-            shared.transport.forget(id);
-            shared.reconsider(id);
-            shared.feed.wake();
-            Ok(registered.webhook)
-        })
-        .await
-    }
-
-    /// Deletes a webhook. Returns whether the scope saw it.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn delete_webhook(&self, scope: &Scope, id: WebhookId) -> Result<(), ChangeError> {
-        let (shared, scope) = (Arc::clone(&self.shared), scope.clone());
-        to_the_end(async move {
-            let order = Order::new(Author::Operator, shared.clock.now());
-            shared.store.delete_webhook(&scope, id, &order).await?;
-            shared.registry.remove(id);
-            shared.transport.forget(id);
-            shared.reconsider(id);
-            Ok(())
-        })
-        .await
-    }
-
     /// The store, to read from.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.shared.store
@@ -345,6 +216,13 @@ impl Engine {
     /// Whether events are accepted: not while shutting down.
     pub fn accepting(&self) -> bool {
         self.shared.accepting.load(Ordering::Acquire)
+    }
+
+    /// The events whose deliveries to this webhook wait in this node's memory for their turn.
+    /// The store, which knows that the node has them but not what it does with them, shows
+    /// them as `delivering`.
+    pub fn waiting(&self, webhook: WebhookId) -> HashSet<EventId> {
+        self.shared.dispatch.waiting(webhook)
     }
 
     /// Attempts in flight, and deliveries in memory that wait for their turn.
@@ -370,8 +248,14 @@ impl Engine {
         shared.stopping.send_replace(true);
         shared.dispatch.drained().await;
         let deadline = shared.clock.sleep_until(shared.clock.now().after(grace));
+        let write_all = async {
+            shared.dispatch.settled_all(shared).await;
+            if let Err(error) = shared.flush_tallies().await {
+                tracing::warn!(%error, "the last figures could not be written");
+            }
+        };
         tokio::select! {
-            () = shared.dispatch.settled_all(shared) => {}
+            () = write_all => {}
             () = deadline => tracing::error!("outcomes could not be written before the end; their deliveries will be repeated"),
         }
         if let Err(error) = shared.store.leave().await {
@@ -394,7 +278,9 @@ impl Engine {
 /// Does something in a task of its own, so that it is done to its end even when nobody waits
 /// for it any more: what the store has and what memory has must not drift apart because a
 /// caller hung up between the two.
-async fn to_the_end<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+pub(crate) async fn to_the_end<T, E>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E>
 where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
@@ -420,7 +306,8 @@ impl Shared {
     pub(crate) fn fan_out(&self, event: &NewEvent, id: EventId) -> NewRow {
         let webhooks = self.registry.of(event.property);
         let has_room = |webhook| self.config.roles.worker && self.dispatch.has_room(webhook);
-        fan_out(event, id, &webhooks, &self.config.allow_list, has_room)
+        let entitled = self.registry.entitled(event.property);
+        fan_out(event, id, &webhooks, entitled, &self.config.allow_list, has_room)
     }
 
     /// Looks again at deliveries in memory after their webhook changed: what may not be sent
@@ -430,7 +317,7 @@ impl Shared {
         let mut keep = Vec::new();
         let now = self.clock.now();
         for item in self.dispatch.take_back(webhook) {
-            match standing(entry.as_deref(), &item, now, self.config.keep) {
+            match self.standing(entry.as_deref(), &item, now) {
                 Standing::Send(_) => keep.push(item),
                 Standing::Not(step) => {
                     self.dispatch.unsettled(1);

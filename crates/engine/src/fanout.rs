@@ -11,12 +11,13 @@ use crate::registry::Entry;
 /// Decides what each webhook of the event's property is to get, and composes the bytes once
 /// for all that get the same.
 ///
-/// `has_room` says whether a delivery of that webhook may stay in memory; one that may not
-/// waits in the store.
+/// `entitled` says whether the property may be served; `has_room`, whether a delivery of that
+/// webhook may stay in memory: one that may not waits in the store.
 pub(crate) fn fan_out(
     event: &NewEvent,
     id: EventId,
     webhooks: &[Arc<Entry>],
+    entitled: bool,
     allow_list: &AllowList,
     mut has_room: impl FnMut(WebhookId) -> bool,
 ) -> NewRow {
@@ -24,7 +25,7 @@ pub(crate) fn fan_out(
     let mut bodies = Bodies { event, id, created_at, allow_list, made: Vec::new() };
     let mut targets = Vec::with_capacity(webhooks.len());
     for entry in webhooks {
-        let fate = fate(event, entry, &mut has_room);
+        let fate = fate(event, entry, entitled, &mut has_room);
         // What was skipped may be asked for later, and shall then have the same bytes.
         let body = if fate == TargetFate::Skip(Reason::Unsubscribed) { 0 } else { bodies.number(entry) };
         targets.push(Target { webhook: entry.webhook.id, body, fate });
@@ -46,13 +47,22 @@ pub(crate) fn fan_out(
     }
 }
 
-fn fate(event: &NewEvent, entry: &Entry, has_room: &mut impl FnMut(WebhookId) -> bool) -> TargetFate {
+fn fate(
+    event: &NewEvent,
+    entry: &Entry,
+    entitled: bool,
+    has_room: &mut impl FnMut(WebhookId) -> bool,
+) -> TargetFate {
     let webhook = &entry.webhook;
     if !webhook.events.matches(&event.kind) {
         return TargetFate::Skip(Reason::Unsubscribed);
     }
     if webhook.options.skip_own && event.origin.as_ref() == Some(&webhook.client) {
         return TargetFate::Skip(Reason::OwnEvent);
+    }
+    // Before the status: what happened without an entitlement is not missed, nor held.
+    if !entitled {
+        return TargetFate::Skip(Reason::NotEntitled);
     }
     match webhook.status {
         Status::Disabled { .. } => TargetFate::Skip(Reason::WebhookDisabled),
@@ -107,7 +117,7 @@ impl Bodies<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::Registry;
+    use crate::registry::{Registry, Rules};
     use stayhook_core::{
         ClientId, DisabledReason, EventType, Json, PropertyId, Secrets, SigningSecret, Subscription,
         UrlRules, Webhook, WebhookOptions,
@@ -152,10 +162,16 @@ mod tests {
     }
 
     fn fan(webhooks: Vec<Registered>, data: &str, full: &[i64]) -> NewRow {
-        let registry = Registry::new(UrlRules::default(), webhooks, 0);
+        fan_entitled(webhooks, data, full, true)
+    }
+
+    fn fan_entitled(webhooks: Vec<Registered>, data: &str, full: &[i64], entitled: bool) -> NewRow {
+        let rules = Rules { urls: UrlRules::default(), entitled };
+        let registry = Registry::new(rules, webhooks, 0);
         let entries = registry.of(PropertyId::new(101).unwrap());
         let id = EventId::new(UnixMs(1_779_900_000_000), 1);
-        fan_out(&event(data), id, &entries, &AllowList::default(), |it| !full.contains(&it.0))
+        let entitled = registry.entitled(PropertyId::new(101).unwrap());
+        fan_out(&event(data), id, &entries, entitled, &AllowList::default(), |it| !full.contains(&it.0))
     }
 
     #[test]
@@ -182,6 +198,21 @@ mod tests {
             ]
         );
         assert_eq!(row.bodies.len(), 1, "composed once for all");
+    }
+
+    /// Rule 7: whatever the status, an event without an entitlement is skipped for that reason.
+    #[test]
+    fn a_property_that_is_not_entitled_gets_nothing() {
+        let webhooks = vec![
+            webhook(1, |_| ()),
+            webhook(2, |it| it.status = Status::Paused { since: UnixMs(1) }),
+            webhook(3, |it| it.status = Status::Disabled { at: UnixMs(1), reason: DisabledReason::Failing }),
+            webhook(4, |it| it.events = Subscription::parse(["booking.updated"]).unwrap()),
+        ];
+        let row = fan_entitled(webhooks, "{}", &[], false);
+        let fates: Vec<TargetFate> = row.targets.iter().map(|it| it.fate).collect();
+        let not_entitled = TargetFate::Skip(Reason::NotEntitled);
+        assert_eq!(fates, [not_entitled, not_entitled, not_entitled, TargetFate::Skip(Reason::Unsubscribed)]);
     }
 
     #[test]

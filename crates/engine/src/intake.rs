@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use stayhook_core::{EventId, Progress};
-use stayhook_store::{Accepted, Intake, NewRow, Origin, Receipt, StoreError, TargetFate};
+use stayhook_store::{Accepted, Intake, NewRow, Origin, Receipt, StoreError, Target, TargetFate};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::Shared;
@@ -94,6 +94,10 @@ fn hand_over(shared: &Arc<Shared>, group: &[Call], receipt: &Receipt) {
         .collect();
     new.sort_by_key(|row| row.id);
     metrics::counter!("stayhook_events_accepted_total").increment(new.len() as u64);
+
+    let taken = |target: &&Target| matches!(target.fate, TargetFate::Send | TargetFate::Wait);
+    let targets = new.iter().flat_map(|row| row.targets.iter().filter(taken).map(|it| (it.webhook, row.id)));
+    shared.tallies.accepted(targets.map(|(webhook, event)| (webhook, event.accepted_at())));
 
     let since = shared.clock.monotonic();
     let mut items = Vec::new();

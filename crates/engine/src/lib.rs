@@ -5,8 +5,11 @@
 //! comes, whose outcome `settle` writes. What must wait lies in the store until `feed` claims
 //! it; what the clock demands, `upkeep` does.
 
+mod administration;
 mod attempt;
+mod catalogue;
 mod clock;
+mod config;
 mod dispatch;
 mod engine;
 mod fanout;
@@ -14,15 +17,23 @@ mod feed;
 mod handoffs;
 mod intake;
 mod neighbours;
+mod orders;
 mod pickup;
 mod queues;
 mod registry;
 mod settle;
 mod shares;
+mod signers;
+mod tallies;
+mod trial;
 mod upkeep;
 mod window;
 mod wire;
 
 pub use clock::{Clock, Dice};
-pub use engine::{Engine, EngineConfig, Parts, Registration, Roles};
+pub use config::{EngineConfig, Roles};
+pub use engine::{Engine, Parts};
 pub use intake::Enqueued;
+pub use orders::{By, Registration, Rotated};
+pub use trial::{TestError, Tested};
+pub use wire::unsigned_headers;

@@ -45,6 +45,9 @@ pub(crate) async fn follow(shared: &Arc<Shared>) -> Result<(), StoreError> {
         None => (shared.registry.ids(), shared.store.registry().await?),
     };
     take_over(shared, asked, &found);
+    if changes.event_types {
+        shared.refresh_catalogue().await?;
+    }
     shared.registry.followed(changes.generation);
     Ok(())
 }

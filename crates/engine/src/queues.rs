@@ -2,7 +2,7 @@
 //!
 //! A plain data structure: what starts next is a function of what was pushed and what ended.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -253,6 +253,11 @@ impl Queues {
     /// Deliveries in memory that have not started.
     pub(crate) fn waiting(&self) -> usize {
         self.items
+    }
+
+    /// The events of a webhook that have not started.
+    pub(crate) fn of(&self, webhook: WebhookId) -> HashSet<EventId> {
+        self.lanes.get(&webhook).map(|lane| lane.items().map(|item| item.event).collect()).unwrap_or_default()
     }
 
     /// Forgets webhooks that have nothing to do; their windows start anew.

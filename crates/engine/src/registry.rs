@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use http::HeaderValue;
-use stayhook_core::{PropertyId, Signer, Status, UrlError, UrlRules, Webhook, WebhookId, WebhookUrl};
-use stayhook_store::{Registered, StatusChanged};
+use stayhook_core::{PropertyId, Status, UrlError, UrlRules, Webhook, WebhookId, WebhookUrl};
+use stayhook_store::{Entitlement, Registered, StatusChanged};
+
+use crate::signers::Signers;
 
 /// A webhook, ready to be sent to.
 pub(crate) struct Entry {
@@ -14,14 +15,19 @@ pub(crate) struct Entry {
     /// Judged by the rules of this process, by the same constructor as at registration.
     pub(crate) url: Result<WebhookUrl, UrlError>,
     pub(crate) url_number: u32,
-    pub(crate) signer: Signer,
-    /// The webhook's id as a header.
-    pub(crate) id_header: HeaderValue,
+    pub(crate) signers: Signers,
+}
+
+/// What a node judges webhooks by.
+pub(crate) struct Rules {
+    pub(crate) urls: UrlRules,
+    /// Whether properties may be served about which nothing was set.
+    pub(crate) entitled: bool,
 }
 
 /// All webhooks by id and by property.
 pub(crate) struct Registry {
-    rules: UrlRules,
+    rules: Rules,
     /// Which changes of other nodes this copy has followed, see [`stayhook_store::RegistryChanges`].
     generation: AtomicI64,
     maps: RwLock<Maps>,
@@ -31,12 +37,14 @@ pub(crate) struct Registry {
 struct Maps {
     by_id: HashMap<WebhookId, Arc<Entry>>,
     by_property: HashMap<PropertyId, Vec<WebhookId>>,
+    /// Of properties with webhooks; the newest that is known.
+    entitlements: HashMap<PropertyId, Entitlement>,
     /// Ids are never given twice: a change that is applied after the deletion is stale.
     deleted: HashSet<WebhookId>,
 }
 
 impl Registry {
-    pub(crate) fn new(rules: UrlRules, webhooks: Vec<Registered>, generation: i64) -> Self {
+    pub(crate) fn new(rules: Rules, webhooks: Vec<Registered>, generation: i64) -> Self {
         let registry = Self { rules, generation: AtomicI64::new(generation), maps: RwLock::default() };
         for webhook in webhooks {
             registry.apply(&webhook);
@@ -70,6 +78,12 @@ impl Registry {
         })
     }
 
+    /// Whether the property may be served.
+    pub(crate) fn entitled(&self, property: PropertyId) -> bool {
+        let set = self.read(|maps| maps.entitlements.get(&property).and_then(|it| it.set));
+        set.unwrap_or(self.rules.entitled)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.read(|maps| maps.by_id.len())
     }
@@ -79,10 +93,12 @@ impl Registry {
         let entry = Arc::new(self.entry(registered));
         let webhook = &registered.webhook;
         self.write(|maps| {
+            if maps.deleted.contains(&webhook.id) {
+                return;
+            }
+            maps.learn(webhook.property, registered.entitlement);
             let known = maps.by_id.get(&webhook.id);
-            if maps.deleted.contains(&webhook.id)
-                || known.is_some_and(|it| it.webhook.version > webhook.version)
-            {
+            if known.is_some_and(|it| it.webhook.version > webhook.version) {
                 return;
             }
             if known.is_none() {
@@ -112,18 +128,19 @@ impl Registry {
                 ids.retain(|it| *it != id);
                 if ids.is_empty() {
                     maps.by_property.remove(&entry.webhook.property);
+                    maps.entitlements.remove(&entry.webhook.property);
                 }
             }
         });
     }
 
-    fn entry(&self, registered: &Registered) -> Entry {
+    /// A webhook as the store has it, ready to be sent to.
+    pub(crate) fn entry(&self, registered: &Registered) -> Entry {
         let webhook = registered.webhook.clone();
         Entry {
-            url: WebhookUrl::parse(&webhook.url, &self.rules),
+            url: WebhookUrl::parse(&webhook.url, &self.rules.urls),
             url_number: registered.url_number,
-            signer: Signer::new(&registered.secrets.current),
-            id_header: HeaderValue::from(webhook.id.0),
+            signers: Signers::of(&registered.secrets),
             webhook,
         }
     }
@@ -138,14 +155,22 @@ impl Registry {
     }
 }
 
+impl Maps {
+    fn learn(&mut self, property: PropertyId, entitlement: Entitlement) {
+        let known = self.entitlements.entry(property).or_default();
+        if entitlement.version >= known.version {
+            *known = entitlement;
+        }
+    }
+}
+
 impl Entry {
     fn with_status(&self, status: Status, version: i64) -> Self {
         Self {
             webhook: Webhook { status, version, ..self.webhook.clone() },
             url: self.url.clone(),
             url_number: self.url_number,
-            signer: self.signer.clone(),
-            id_header: self.id_header.clone(),
+            signers: self.signers.clone(),
         }
     }
 }

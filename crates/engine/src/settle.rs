@@ -36,7 +36,8 @@ pub(crate) async fn run(shared: Arc<Shared>, mut outcomes: mpsc::UnboundedReceiv
         let count = group.len();
         let spilled: Vec<WebhookId> =
             group.iter().filter(|it| matches!(it.step, Step::Spilled { .. })).map(|it| it.webhook).collect();
-        let concluded = commit(&shared, std::mem::take(&mut group), finished).await;
+        let (written, concluded) = commit(&shared, std::mem::take(&mut group), finished).await;
+        tally(&shared, &written, &concluded);
         // Marked once more now that a claim can see them: one that ran before did not.
         shared.dispatch.wait_in_store(&spilled);
         apply(&shared, &concluded);
@@ -47,12 +48,16 @@ pub(crate) async fn run(shared: Arc<Shared>, mut outcomes: mpsc::UnboundedReceiv
 
 /// Writes a group, for as long as it takes: what is acknowledged is never dropped because
 /// the database is away for a while.
-async fn commit(shared: &Shared, conclusions: Vec<Conclusion>, finished: Vec<HandoffId>) -> Concluded {
+async fn commit(
+    shared: &Shared,
+    conclusions: Vec<Conclusion>,
+    finished: Vec<HandoffId>,
+) -> (Vec<Conclusion>, Concluded) {
     let mut batch = Conclude { conclusions, finished, now: shared.clock.now(), policy: shared.config.policy };
     let mut wait = AGAIN[0];
     loop {
         match shared.store.conclude(batch.clone()).await {
-            Ok(concluded) => return concluded,
+            Ok(concluded) => return (batch.conclusions, concluded),
             Err(error) => {
                 tracing::error!(%error, deliveries = batch.conclusions.len(), "outcomes could not be written; trying again");
                 metrics::counter!("stayhook_store_errors_total", "during" => "settle").increment(1);
@@ -62,6 +67,15 @@ async fn commit(shared: &Shared, conclusions: Vec<Conclusion>, finished: Vec<Han
         wait = wait.times(2).min(AGAIN[1]);
         batch.now = shared.clock.now();
     }
+}
+
+/// Counts the attempts that were written.
+fn tally(shared: &Shared, conclusions: &[Conclusion], concluded: &Concluded) {
+    let written = conclusions.iter().zip(&concluded.fates).filter_map(|(it, fate)| match (&it.step, fate) {
+        (Step::Tried(tried), Fate::Written(_)) => Some((it.webhook, tried)),
+        _ => None,
+    });
+    shared.tallies.tried(written);
 }
 
 /// Tells the rest of the engine what the commit led to.

@@ -178,6 +178,9 @@ fn engine_config(config: &Config) -> EngineConfig {
         url_rules: config.egress.rules.clone(),
         webhooks_per_property: config.limits.webhooks_per_property,
         allow_list: AllowList::default(),
+        event_bytes: config.limits.event_bytes,
+        entitled_by_default: config.entitlements.default,
+        catalogue: catalogue(config),
         roles: Roles {
             worker: config.server.roles.contains(&Role::Worker),
             maintenance: config.server.roles.contains(&Role::Maintenance),

@@ -2,11 +2,11 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use stayhook_core::{BookingId, EventType};
+use stayhook_core::{BookingId, DeliveryId, EventType};
 use stayhook_store::{DeliveryFilter, PageRequest};
 
-use super::schema;
 use super::view::DeliveryView;
+use super::{schema, turn};
 use crate::answer::{self, PageView};
 use crate::auth::{Caller, ScopeName};
 use crate::error::Problem;
@@ -61,13 +61,16 @@ pub(super) async fn list(
         since: query.take("since", times::read),
         until: query.take("until", times::read),
     };
-    let request = PageRequest { limit: query.limit(), after: query.take("cursor", cursor::delivery) };
+    let request = PageRequest {
+        limit: query.limit(),
+        after: query.take("cursor", |text| cursor::delivery(webhook, text)),
+    };
     query.finish()?;
-    let page = api.store().deliveries(caller.scope(), webhook, &filter, request).await?;
+    let page = turn::deliveries(&api, caller.scope(), webhook, &filter, request).await?;
     let page = page.ok_or_else(|| Problem::no_such("webhook"))?;
     Ok(answer::ok(&PageView {
         data: page.rows.iter().map(DeliveryView::of).collect(),
-        next_cursor: page.next.map(cursor::after_delivery),
+        next_cursor: page.next.map(|event| cursor::after_delivery(DeliveryId { event, webhook })),
     }))
 }
 

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::schema;
 use super::view::DeliveryView;
+use super::{schema, turn};
 use crate::auth::{Caller, ScopeName};
 use crate::error::Problem;
 use crate::openapi::{Answer, Operation, Schema, Tag, Verb};
@@ -30,5 +30,6 @@ pub(super) async fn read(State(api): State<Shared>, caller: Caller, path: Path) 
     let event = path.delivery(webhook)?;
     let found = api.store().delivery(caller.scope(), webhook, event).await?;
     let (line, attempts) = found.ok_or_else(|| Problem::no_such("delivery"))?;
+    let line = turn::delivery(&api, line);
     Ok(answer::ok(&DeliveryView::whole(&line, &attempts)))
 }

@@ -50,6 +50,12 @@ fn attempt() -> Schema {
         .required("error", Schema::text().or_null().says("What went wrong, in words."))
         .required("responseBody", Schema::text().or_null().says("The first KiB of the receiver's answer."))
         .required("nextAttemptAt", time().or_null())
+        .required(
+            "requestHeaders",
+            Schema::any_object().or_null().says(
+                "The request's headers but for signatures; `null` where the engine lost the attempt and cannot tell.",
+            ),
+        )
 }
 
 fn time() -> Schema {

@@ -1,7 +1,10 @@
 //! Deliveries and their attempts as the log shows them.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use stayhook_core::{BookingId, DeliveryId, Fault, Reason, UnixMs};
+use stayhook_core::{BookingId, DeliveryId, Fault, FaultClass, Reason, UnixMs};
+use stayhook_engine::unsigned_headers;
 use stayhook_store::{AttemptLine, DeliveryLine};
 
 /// A delivery as JSON.
@@ -42,6 +45,7 @@ struct AttemptView<'a> {
     error: Option<String>,
     response_body: Option<String>,
     next_attempt_at: Option<String>,
+    request_headers: Option<BTreeMap<String, String>>,
 }
 
 impl<'a> DeliveryView<'a> {
@@ -65,12 +69,15 @@ impl<'a> DeliveryView<'a> {
 
     /// The delivery with its attempts.
     pub(super) fn whole(line: &'a DeliveryLine, attempts: &'a [AttemptLine]) -> Self {
-        Self { attempts: Some(attempts.iter().map(AttemptView::of).collect()), ..Self::of(line) }
+        Self {
+            attempts: Some(attempts.iter().map(|it| AttemptView::of(line, it)).collect()),
+            ..Self::of(line)
+        }
     }
 }
 
 impl<'a> AttemptView<'a> {
-    fn of(line: &'a AttemptLine) -> Self {
+    fn of(delivery: &DeliveryLine, line: &'a AttemptLine) -> Self {
         let reply = &line.reply;
         Self {
             number: line.number,
@@ -81,8 +88,19 @@ impl<'a> AttemptView<'a> {
             error: reply.fault.as_ref().map(Fault::to_string),
             response_body: reply.status.map(|_| String::from_utf8_lossy(&reply.body).into_owned()),
             next_attempt_at: line.next_attempt_at.map(UnixMs::rfc3339_millis),
+            request_headers: request_headers(delivery, line),
         }
     }
+}
+
+/// The headers but for the signatures. Of an attempt that was lost nobody knows when it was
+/// signed, or whether.
+fn request_headers(delivery: &DeliveryLine, line: &AttemptLine) -> Option<BTreeMap<String, String>> {
+    let lost = line.reply.fault.as_ref().is_some_and(|fault| fault.class == FaultClass::Interrupted);
+    if lost {
+        return None;
+    }
+    Some(unsigned_headers(delivery.webhook, delivery.event, &delivery.kind, line.number, line.started_at))
 }
 
 impl<'a> BookingView<'a> {

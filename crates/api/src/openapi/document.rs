@@ -77,8 +77,8 @@ impl Writer {
         }
         if let Some(body) = &operation.body {
             let content = self.content("application/json", (body.schema)());
-            members
-                .push(("requestBody", Json::object([("required", Json::from(true)), ("content", content)])));
+            let required = Json::from(!operation.body_may_be_empty);
+            members.push(("requestBody", Json::object([("required", required), ("content", content)])));
         }
         members.push(("responses", self.responses(operation)));
         Json::object(members)

@@ -25,6 +25,8 @@ pub(crate) struct Operation {
     /// Headers that mean something here.
     pub(crate) headers: &'static [Parameter],
     pub(crate) body: Option<Body>,
+    /// No body at all stands for `{}`.
+    pub(crate) body_may_be_empty: bool,
     /// What comes back when all is well.
     pub(crate) answers: &'static [Answer],
     /// Problems besides those that follow from the rest.
@@ -101,6 +103,7 @@ impl Operation {
             query: &[],
             headers: &[],
             body: None,
+            body_may_be_empty: false,
             answers: &[],
             problems: &[],
         }

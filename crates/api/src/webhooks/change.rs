@@ -2,15 +2,17 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use stayhook_core::{Held, JSON_DEPTH_LIMIT, Json, StatusChange, WebhookChange};
+use stayhook_core::{Held, JSON_DEPTH_LIMIT, Json, StatusChange, WebhookChange, WebhookId};
+use stayhook_store::Patch;
 
 use super::view::WebhookView;
-use super::{members, schema};
+use super::{auth, members, schema};
 use crate::auth::{Caller, ScopeName};
 use crate::error::{Code, Problem, Subject};
 use crate::fields::{Fields, Wrong, boolean, text};
 use crate::openapi::{Answer, Body, Header, Operation, Schema, Tag, Verb};
 use crate::path::Path;
+use crate::query::Query;
 use crate::{Api, Shared, answer, body, etag};
 
 pub(super) const OPERATION: Operation = Operation {
@@ -35,23 +37,23 @@ pub(super) async fn change(
     request: Request,
 ) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
+    Query::parse(OPERATION.query, request.uri().query()).finish_for(Subject::Webhook)?;
     let id = path.webhook()?;
-    let headers = request.headers().clone();
+    let by = super::by(&caller, request.headers());
     let json = body::json(request, body::PUBLIC_BYTES, JSON_DEPTH_LIMIT).await?;
-    let change = read(&api, json)?;
-    super::check_version(&api, &caller, id, &headers).await?;
-    let webhook = api.state.engine.change_webhook(caller.scope(), id, change).await?;
+    let patch = read(&api, &caller, id, json).await?;
+    let webhook = api.state.engine.change_webhook(caller.scope(), id, patch, by).await?;
     Ok(etag::tagged(answer::ok(&WebhookView::of(&webhook)), &webhook))
 }
 
-fn read(api: &Api, json: Json) -> Result<WebhookChange, Problem> {
+async fn read(api: &Api, caller: &Caller, id: WebhookId, json: Json) -> Result<Patch, Problem> {
     let invalid = |errors| Problem::invalid(Subject::Webhook, errors);
     let mut fields = Fields::of(json, String::new()).map_err(invalid)?;
     let url = fields.given("url", |json| members::url(json, &api.state.url_rules));
     let events = fields.given("events", Ok);
     let change = WebhookChange {
         url: url.map(|url| url.as_str().to_owned()),
-        events: events.and_then(|json| members::events(&mut fields, json, &api.state.catalogue)),
+        events: events.and_then(|json| members::events(&mut fields, json, &api.state.engine.catalogue())),
         description: fields.given("description", members::description),
         status: status(&mut fields),
         include_custom_parameters: fields.given("includeCustomParameters", boolean),
@@ -60,9 +62,32 @@ fn read(api: &Api, json: Json) -> Result<WebhookChange, Problem> {
         profile: fields.given("profile", members::profile),
         shadow_profile: fields.given("shadowProfile", members::shadow_profile),
     };
-    fields.given("auth", |json| members::auth(&json));
+    let credentials = match fields.given("auth", Ok) {
+        None => None,
+        Some(Json::Null) => Some(None),
+        Some(json) => {
+            let profile = profile(api, caller, id, &change).await?;
+            let allowed = auth::profile_allows_auth(profile.as_deref());
+            Some(auth::read(&mut fields, json, allowed, &api.state.url_rules))
+        }
+    };
     let wrong = fields.finish();
-    if wrong.is_empty() { Ok(change) } else { Err(invalid(wrong)) }
+    let patch = Patch { change, credentials };
+    if wrong.is_empty() { Ok(patch) } else { Err(invalid(wrong)) }
+}
+
+/// The profile that the webhook has after the change.
+async fn profile(
+    api: &Api,
+    caller: &Caller,
+    id: WebhookId,
+    change: &WebhookChange,
+) -> Result<Option<String>, Problem> {
+    if let Some(profile) = &change.profile {
+        return Ok(profile.clone());
+    }
+    let webhook = api.store().webhook(caller.scope(), id).await?;
+    Ok(webhook.ok_or_else(|| Problem::no_such("webhook"))?.options.profile)
 }
 
 enum Asked {

@@ -6,11 +6,12 @@ use stayhook_core::{JSON_DEPTH_LIMIT, Json, WebhookOptions};
 use stayhook_engine::Registration;
 
 use super::view::WebhookView;
-use super::{members, schema};
+use super::{auth, members, schema};
 use crate::auth::{Caller, ScopeName};
 use crate::error::{Code, Problem, Subject};
 use crate::fields::{Fields, boolean, property};
 use crate::openapi::{Answer, Body, Header, Operation, Schema, Tag, Verb};
+use crate::query::Query;
 use crate::{Api, Shared, answer, body, etag};
 
 pub(super) const OPERATION: Operation = Operation {
@@ -31,6 +32,7 @@ pub(super) async fn create(
     request: Request,
 ) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
+    Query::parse(OPERATION.query, request.uri().query()).finish_for(Subject::Webhook)?;
     let json = body::json(request, body::PUBLIC_BYTES, JSON_DEPTH_LIMIT).await?;
     let registration = read(&api, &caller, json)?;
     let (webhook, secret) = api.state.engine.create_webhook(registration).await?;
@@ -44,10 +46,12 @@ fn read(api: &Api, caller: &Caller, json: Json) -> Result<Registration, Problem>
     let property = fields.required("propertyId", property);
     let url = fields.required("url", |json| members::url(json, &api.state.url_rules));
     let events = fields.required("events", Ok);
-    let events = events.and_then(|json| members::events(&mut fields, json, &api.state.catalogue));
+    let events = events.and_then(|json| members::events(&mut fields, json, &api.state.engine.catalogue()));
     let description = fields.optional("description", members::description).flatten();
     let options = options(&mut fields);
-    fields.optional("auth", |json| members::auth(&json));
+    let auth = fields.optional("auth", Ok);
+    let allowed = auth::profile_allows_auth(options.profile.as_deref());
+    let credentials = auth.and_then(|json| auth::read(&mut fields, json, allowed, &api.state.url_rules));
     let wrong = fields.finish();
     let (Some(property), Some(url), Some(events), true) = (property, url, events, wrong.is_empty()) else {
         return Err(invalid(wrong));
@@ -55,7 +59,8 @@ fn read(api: &Api, caller: &Caller, json: Json) -> Result<Registration, Problem>
     if !caller.may_touch(property) {
         return Err(Problem::no_such("property"));
     }
-    Ok(Registration { client: caller.client().clone(), property, url, events, description, options })
+    let client = caller.client().clone();
+    Ok(Registration { client, property, url, events, description, options, credentials })
 }
 
 fn options(fields: &mut Fields) -> WebhookOptions {

@@ -1,6 +1,6 @@
 //! `DELETE /public/v1/webhooks/{id}`: what waits is cancelled, the secret wiped, the slot free.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
@@ -8,6 +8,7 @@ use crate::auth::{Caller, ScopeName};
 use crate::error::{Code, Problem};
 use crate::openapi::{Answer, Operation, Tag, Verb};
 use crate::path::Path;
+use crate::query::Query;
 use crate::{Shared, answer, etag};
 
 pub(super) const OPERATION: Operation = Operation {
@@ -16,7 +17,7 @@ pub(super) const OPERATION: Operation = Operation {
     scopes: &[ScopeName::WebhooksWrite],
     headers: &[etag::IF_MATCH_PARAMETER],
     answers: &[Answer::empty(204, "It is gone.")],
-    problems: &[Code::PreconditionFailed],
+    problems: &[Code::PreconditionFailed, Code::InvalidRequest],
     ..Operation::new(Verb::Delete, "/public/v1/webhooks/{webhook}", Tag::Webhooks, "deleteWebhook")
 };
 
@@ -24,11 +25,13 @@ pub(super) async fn delete(
     State(api): State<Shared>,
     caller: Caller,
     path: Path,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
+    Query::parse(OPERATION.query, query.as_deref()).finish()?;
     let id = path.webhook()?;
-    super::check_version(&api, &caller, id, &headers).await?;
-    api.state.engine.delete_webhook(caller.scope(), id).await?;
+    let by = super::by(&caller, &headers);
+    api.state.engine.delete_webhook(caller.scope(), id, by).await?;
     Ok(answer::no_content())
 }

@@ -48,7 +48,11 @@ pub(super) fn description(json: Json) -> Result<Option<Description>, Wrong> {
     if json.is_null() {
         return Ok(None);
     }
-    Description::parse(&text(json)?).map(Some).map_err(|error| error.to_string().into())
+    let text = text(json)?;
+    if text.chars().any(char::is_control) {
+        return Err(Wrong::Borrowed("must not hold control characters"));
+    }
+    Description::parse(&text).map(Some).map_err(|error| error.to_string().into())
 }
 
 /// An order of delivery.
@@ -73,12 +77,4 @@ pub(super) fn shadow_profile(json: Json) -> Result<Option<String>, Wrong> {
     } else {
         Err(format!("is not a profile of this deployment: use {}", PROFILES.join(" or ")).into())
     }
-}
-
-/// Credentials: refused, since no profile here takes any.
-pub(super) fn auth(json: &Json) -> Result<(), Wrong> {
-    if json.is_null() {
-        return Ok(());
-    }
-    Err(Wrong::Borrowed("is not allowed: the webhook's profile takes no credentials"))
 }

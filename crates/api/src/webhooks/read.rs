@@ -1,15 +1,16 @@
 //! `GET /public/v1/webhooks/{id}`
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::schema;
 use super::view::WebhookView;
 use crate::auth::{Caller, ScopeName};
-use crate::error::Problem;
+use crate::error::{Code, Problem};
 use crate::openapi::{Answer, Header, Operation, Schema, Tag, Verb};
 use crate::path::Path;
+use crate::query::Query;
 use crate::{Shared, answer, etag};
 
 pub(super) const OPERATION: Operation = Operation {
@@ -20,6 +21,7 @@ pub(super) const OPERATION: Operation = Operation {
         Answer::json(200, "The webhook.", || Schema::of(&schema::WEBHOOK)).with(&[Header::ETag]),
         Answer::empty(304, "It is still as `If-None-Match` says.").with(&[Header::ETag]),
     ],
+    problems: &[Code::InvalidRequest],
     ..Operation::new(Verb::Get, "/public/v1/webhooks/{webhook}", Tag::Webhooks, "getWebhook")
 };
 
@@ -27,9 +29,11 @@ pub(super) async fn read(
     State(api): State<Shared>,
     caller: Caller,
     path: Path,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.needs(OPERATION.scopes)?;
+    Query::parse(OPERATION.query, query.as_deref()).finish()?;
     let webhook = api.store().webhook(caller.scope(), path.webhook()?).await?;
     let webhook = webhook.ok_or_else(|| Problem::no_such("webhook"))?;
     let shown = || etag::tagged(answer::ok(&WebhookView::of(&webhook)), &webhook);

@@ -2,6 +2,7 @@
 
 use stayhook_core::{Description, Json, MAX_URL_CHARS, Ordering};
 
+use super::auth::MOST as MOST_CREDENTIAL;
 use super::members::PROFILES;
 use crate::openapi::{Component, Schema, shapes};
 
@@ -134,12 +135,25 @@ pub(super) fn status() -> Schema {
     Schema::one_of(["active", "paused", "disabled"])
 }
 
-/// No profile takes any yet.
+/// What a profile may take besides.
 fn auth() -> Schema {
-    Schema::default().with("type", "null").says("Credentials for the receiver: no profile here takes any.")
+    let of = |kind| Schema::object().required("type", Schema::one_of([kind]));
+    let text = || Schema::text_of(1, MOST_CREDENTIAL);
+    let oauth2 = of("oauth2_client_credentials")
+        .required("tokenUrl", Schema::text_of(1, MAX_URL_CHARS).with("format", "uri"))
+        .required("clientId", text())
+        .required("clientSecret", text())
+        .optional("scope", text().or_null());
+    let basic = of("basic").required("username", text()).required("password", text());
+    let bearer = of("bearer").required("token", text());
+    let none = Schema::default().with("type", "null");
+    Schema::any_of([oauth2, basic, bearer, none]).says(
+        "Credentials for the receiver, where the webhook's profile takes any; no built-in profile does. \
+         They are never shown; `null` removes them.",
+    )
 }
 
-fn secret() -> Schema {
+pub(super) fn secret() -> Schema {
     Schema::text()
         .with("pattern", "^whsec_[A-Za-z0-9+/]{43}=$")
         .says("The key of the signatures. Shown here and never again.")

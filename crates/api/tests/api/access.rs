@@ -16,6 +16,10 @@ pub(crate) const ENDPOINTS: &[(&str, &str, &[&str])] = &[
     ("GET", "/public/v1/webhooks/1", &["webhooks.read", "webhooks.write"]),
     ("PATCH", "/public/v1/webhooks/1", &["webhooks.write"]),
     ("DELETE", "/public/v1/webhooks/1", &["webhooks.write"]),
+    ("POST", "/public/v1/webhooks/1/test", &["webhooks.write"]),
+    ("POST", "/public/v1/webhooks/1/rotate-secret", &["webhooks.write"]),
+    ("POST", "/public/v1/webhooks/1/recover", &["webhooks.write"]),
+    ("POST", "/public/v1/webhooks/1/deliveries/dlv_x/retry", &["webhooks.write"]),
     ("GET", "/public/v1/webhooks/1/deliveries", &["webhooks.read", "webhooks.write"]),
     ("GET", "/public/v1/webhooks/1/deliveries/dlv_x", &["webhooks.read", "webhooks.write"]),
     ("GET", "/public/v1/event-types", &["webhooks.read", "webhooks.write"]),
@@ -133,6 +137,10 @@ async fn what_is_not_yours_answers_like_what_is_not_there() {
             ("DELETE", String::new(), ""),
             ("GET", "/deliveries".to_owned(), ""),
             ("GET", format!("/deliveries/{delivery}"), ""),
+            ("POST", format!("/deliveries/{delivery}/retry"), ""),
+            ("POST", "/test".to_owned(), "{}"),
+            ("POST", "/rotate-secret".to_owned(), "{}"),
+            ("POST", "/recover".to_owned(), r#"{"since":"2026-05-27T16:00:00Z"}"#),
         ] {
             let foreign = house.write(method, token, &format!("{WEBHOOKS}/{id}{rest}"), body).await;
             let missing = house.write(method, token, &format!("{WEBHOOKS}/999999{rest}"), body).await;
@@ -149,7 +157,9 @@ async fn what_is_not_yours_answers_like_what_is_not_there() {
         let of_property = house.get(token, &format!("{WEBHOOKS}?propertyId=101")).await;
         assert_eq!(of_property.json(), json!({"data": [], "nextCursor": null}));
     }
-    assert_eq!(house.get(&house.owner, &format!("{WEBHOOKS}/{id}")).await.json()["status"], "active");
+    let mine = house.get(&house.owner, &format!("{WEBHOOKS}/{id}")).await;
+    assert_eq!((mine.json()["status"].as_str(), mine.header("etag")), (Some("active"), "\"v1\""));
+    assert_eq!(house.receiver.count(), 1, "the event alone, no test of a stranger's");
 }
 
 #[tokio::test]

@@ -42,7 +42,9 @@ async fn a_delivery_shows_its_way() {
         "number": 1, "startedAt": "2026-05-27T16:40:00.000Z", "durationMs": 0,
         "url": "https://partner.example.com/nowistay/webhooks", "status": 200, "error": null,
         "responseBody": "thanks", "nextAttemptAt": null,
+        "requestHeaders": house.receiver.last_headers(),
     }]);
+    assert_eq!(attempts[0]["requestHeaders"].as_object().unwrap().len(), 7);
     assert_eq!(one["attempts"], attempts);
     assert_eq!(one["status"], "delivered");
 }

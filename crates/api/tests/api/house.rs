@@ -13,12 +13,14 @@ use axum::http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use stayhook_api::{ApiLimits, ApiState, Issuers, ScopeName, Surface, new_token, router};
 use stayhook_core::{
-    AllowList, Catalogue, ClientId, Fault, FaultClass, Policy, PropertyId, Roll, Span, UnixMs, UrlRules,
-    WebhookId,
+    AllowList, Catalogue, ClientId, Fault, FaultClass, Policy, PropertyId, Roll, Span, StatusChange, UnixMs,
+    UrlRules, WebhookChange, WebhookId,
 };
 use stayhook_courier::{Answer as Answered, Outbound, Reply as Replied, Transport};
-use stayhook_engine::{Clock, Dice, Engine, EngineConfig, Parts};
-use stayhook_store::{Keyring, NewToken, PropertyScope, SqliteOptions, SqliteStore, Store};
+use stayhook_engine::{By, Clock, Dice, Engine, EngineConfig, Parts};
+use stayhook_store::{
+    Author, Keyring, NewToken, Patch, PropertyScope, Scope, SqliteOptions, SqliteStore, Store,
+};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
@@ -134,6 +136,15 @@ impl House {
         answer.json()["id"].as_i64().unwrap()
     }
 
+    /// Disables a webhook, as an administrator does.
+    pub(crate) async fn disable(&self, webhook: i64, why: &str) {
+        let status = Some(StatusChange::Disable(why.to_owned()));
+        let patch =
+            Patch { change: WebhookChange { status, ..WebhookChange::default() }, ..Patch::default() };
+        let by = By::new(Author::Admin(ClientId::parse("operations").unwrap()));
+        self.engine.change_webhook(&Scope::EVERYTHING, WebhookId(webhook), patch, by).await.unwrap();
+    }
+
     /// Reports an event of a property and returns its id.
     pub(crate) async fn event(&self, property: i64) -> String {
         let answer = self.post(&self.producer, "/internal/v1/events", &event(property)).await;
@@ -183,12 +194,10 @@ impl House {
         answer
     }
 
-    /// A request under way, to be dropped.
-    pub(crate) fn start(&self, request: Request<Body>) -> impl Future<Output = ()> + use<> {
+    /// A request under way, to be dropped or made beside others.
+    pub(crate) fn start(&self, request: Request<Body>) -> impl Future<Output = u16> + use<> {
         let router = self.router.clone();
-        async move {
-            let _ = router.oneshot(request).await;
-        }
+        async move { router.oneshot(request).await.unwrap().status().as_u16() }
     }
 }
 
@@ -289,6 +298,9 @@ fn config() -> EngineConfig {
         url_rules: UrlRules::default(),
         webhooks_per_property: 3,
         allow_list: AllowList::default(),
+        event_bytes: EVENT_BYTES,
+        entitled_by_default: true,
+        catalogue: Catalogue::built_in(),
         roles: stayhook_engine::Roles::ALL,
     }
 }
@@ -353,6 +365,7 @@ impl Dice for Count {
 pub(crate) struct Receiver {
     received: Mutex<Vec<Outbound>>,
     failing: Mutex<bool>,
+    hanging: tokio::sync::watch::Sender<bool>,
 }
 
 impl Receiver {
@@ -360,8 +373,28 @@ impl Receiver {
         *self.failing.lock().unwrap() = failing;
     }
 
+    /// Lets requests wait, or lets them go on.
+    pub(crate) fn hang(&self, hanging: bool) {
+        self.hanging.send_replace(hanging);
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.received.lock().unwrap().len()
+    }
+
+    pub(crate) fn last(&self) -> Outbound {
+        self.received.lock().unwrap().last().unwrap().clone()
+    }
+
+    /// The names, as they go out, and values of the last request's headers but for signatures.
+    pub(crate) fn last_headers(&self) -> Value {
+        let title = |name: &str| {
+            let part = |part: &str| part[..1].to_uppercase() + &part[1..];
+            name.split('-').map(part).collect::<Vec<_>>().join("-")
+        };
+        let headers =
+            self.last().headers.into_iter().filter(|(name, _)| !name.as_str().contains("signature"));
+        headers.map(|(name, value)| (title(name.as_str()), json!(value.to_str().unwrap()))).collect()
     }
 }
 
@@ -369,6 +402,7 @@ impl Receiver {
 impl Transport for Receiver {
     async fn send(&self, outbound: Outbound) -> Answered {
         self.received.lock().unwrap().push(outbound);
+        self.hanging.subscribe().wait_for(|hanging| !hanging).await.unwrap();
         if *self.failing.lock().unwrap() {
             return Answered::Failed(Fault::new(FaultClass::Connect, "the connection was refused"));
         }

@@ -4,6 +4,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
 
 mod access;
+mod actions;
 mod batch;
 mod deliveries;
 mod described;

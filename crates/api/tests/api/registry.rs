@@ -166,12 +166,7 @@ async fn a_disabled_webhook_says_so_and_can_be_reactivated_but_not_paused() {
     let house = House::new().await;
     let id = house.webhook(101).await;
     let path = format!("{WEBHOOKS}/{id}");
-    let off = stayhook_core::WebhookChange {
-        status: Some(stayhook_core::StatusChange::Disable("too many complaints".to_owned())),
-        ..Default::default()
-    };
-    let scope = stayhook_store::Scope::EVERYTHING;
-    house.engine.change_webhook(&scope, stayhook_core::WebhookId(id), off).await.unwrap();
+    house.disable(id, "too many complaints").await;
     let shown = house.get(&house.owner, &path).await.json();
     assert_eq!(shown["status"], "disabled");
     assert_eq!(shown["disabledAt"], "2026-05-27T16:40:00Z");

@@ -74,6 +74,8 @@ fn wrong_members() -> Vec<(&'static str, Value, &'static str)> {
         ("events", json!([null]), "a string"),
         ("description", json!(7), "a string"),
         ("description", json!("é".repeat(121)), "120"),
+        ("description", json!("two\nlines"), "control"),
+        ("description", json!("\u{7f}"), "control"),
         ("includeCustomParameters", json!("yes"), "true or false"),
         ("skipOwn", json!(0), "true or false"),
         ("ordering", json!("fifo"), "none, booking or newest"),

@@ -92,3 +92,35 @@ async fn failing_shows_and_does_not_get_in_the_way() {
     let again = with(&house, "PATCH", &path, &[("if-match", "\"v2-1779900000\"")], "{}").await;
     assert_eq!(again.status, 200);
 }
+
+/// Whoever changed it first wins; the others looked at something that is no more.
+#[tokio::test]
+async fn of_many_changes_of_one_version_exactly_one_is_made() {
+    let house = House::new().await;
+    let path = format!("{WEBHOOKS}/{}", house.webhook(101).await);
+    for round in 1..=5 {
+        let mut changes = tokio::task::JoinSet::new();
+        for number in 0..8 {
+            let body = json!({"description": format!("{round} {number}")}).to_string();
+            let request = house
+                .request("PATCH", &path, &house.owner)
+                .header("content-type", "application/json")
+                .header("if-match", format!("\"v{round}\""));
+            changes.spawn(house.start(request.body(Body::from(body)).unwrap()));
+        }
+        let mut statuses = changes.join_all().await;
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 412, 412, 412, 412, 412, 412, 412]);
+    }
+    let body = "{\"description\":\"late\"}";
+    let (patch, delete) = tokio::join!(
+        with(&house, "PATCH", &path, &[("if-match", "\"v6\"")], body),
+        with(&house, "DELETE", &path, &[("if-match", "\"v6\"")], ""),
+    );
+    assert!(
+        [(200, 412), (404, 204)].contains(&(patch.status, delete.status)),
+        "{} {}",
+        patch.status,
+        delete.status
+    );
+}
