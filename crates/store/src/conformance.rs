@@ -14,13 +14,21 @@
     reason = "this is test code, compiled for tests only: a step that fails has to panic, and its name says what holds"
 )]
 
+pub mod audit;
 pub mod change;
 pub mod claim;
 pub mod conclude;
 pub mod disable;
+pub mod entitlement;
+pub mod event_types;
 pub mod intake;
 pub mod log;
+pub mod requeue;
+pub mod reseal;
 pub mod retention;
+pub mod rotate;
+pub mod search;
+pub mod stats;
 pub mod take_over;
 pub mod tokens;
 pub mod webhooks;
@@ -54,6 +62,65 @@ macro_rules! stamp_store_conformance {
             change::what_is_refused_changes_nothing
             change::reactivation_revives_nothing
             change::deleting_cancels_what_waits
+            change::a_change_of_another_version_is_refused
+            change::one_of_concurrent_changes_of_a_version_wins
+            change::credentials_are_stored_replaced_and_cleared
+            change::credentials_of_a_refused_change_are_not_stored
+
+            rotate::a_rotation_overlaps_and_the_sweeper_ends_it
+            rotate::a_rotation_without_an_overlap_is_immediate
+            rotate::a_second_rotation_ends_the_first
+            rotate::a_rotation_that_is_over_is_one_secret_for_the_next
+            rotate::a_refused_rotation_changes_nothing
+            rotate::a_webhook_that_is_switched_off_can_be_rotated
+            rotate::many_rotations_end_in_bounded_batches
+
+            requeue::a_delivered_delivery_is_sent_again
+            requeue::whatever_ended_can_be_retried
+            requeue::what_waits_is_due_at_once
+            requeue::what_is_under_way_is_left_alone
+            requeue::nothing_is_requeued_for_a_webhook_that_is_not_active
+            requeue::what_is_not_in_the_log_is_not_found
+            requeue::a_retried_delivery_can_be_called_off
+            requeue::late_conclusions_do_not_touch_what_was_requeued
+            requeue::what_was_requeued_and_lost_is_taken_over
+            requeue::concurrent_retries_make_one_delivery_due
+            requeue::recovery_requeues_what_failed_and_what_was_missed
+            requeue::recovery_keeps_to_what_was_asked_for
+            requeue::a_large_recovery_is_complete_and_in_order
+            requeue::concurrent_recoveries_requeue_each_delivery_once
+            requeue::what_is_too_old_expires_again
+
+            entitlement::nothing_is_set_at_first
+            entitlement::what_is_set_reads_back
+            entitlement::what_is_set_already_is_not_written
+
+            event_types::event_types_read_back
+            event_types::an_event_type_is_replaced
+            event_types::announcing_adds_no_event_type
+
+            audit::every_change_of_a_webhook_is_written_down
+            audit::requeueing_is_written_down
+            audit::what_concerns_no_webhook_is_written_down
+            audit::the_72_hour_rule_is_written_down
+            audit::what_changes_nothing_is_not_written_down
+            audit::no_secret_is_written_down
+            audit::filters_narrow_the_audit_log
+            audit::pages_neither_skip_nor_repeat_while_others_write
+            audit::a_filter_that_matches_rarely_gives_short_pages
+
+            stats::tallies_add_up
+            stats::a_window_holds_whole_hours
+            stats::webhooks_and_deliveries_are_counted_as_they_stand
+            stats::old_tallies_are_pruned
+
+            reseal::what_is_sealed_under_the_first_key_is_left_alone
+
+            search::deliveries_of_all_webhooks_are_found
+            search::filters_narrow_the_search
+            search::pages_neither_skip_nor_repeat_across_webhooks
+            search::a_search_that_matches_rarely_gives_short_pages
+            search::a_log_in_which_few_match_gives_short_pages
 
             intake::an_accepted_event_reads_back
             intake::the_same_key_gives_the_first_event

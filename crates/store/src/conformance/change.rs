@@ -5,7 +5,7 @@ use stayhook_core::{
 };
 
 use super::fixtures::*;
-use crate::{ChangeError, Fate, Patch, TargetFate};
+use crate::{ChangeError, Fate, NewWebhook, Patch, TargetFate};
 
 fn url(text: &str) -> WebhookChange {
     WebhookChange { url: Some(text.to_owned()), ..WebhookChange::default() }
@@ -183,4 +183,83 @@ pub async fn deleting_cancels_what_waits(store: Any) {
     assert!(matches!(ended.fates[..], [Fate::Written(stayhook_core::Next::Ended(_))]));
     assert_eq!(target_state(&store, handed_off).await, cancelled(Reason::WebhookDeleted));
     assert_eq!(store.delivery(EVERYTHING, id, delivered).await.unwrap(), None);
+}
+
+pub async fn a_change_of_another_version_is_refused(store: Any) {
+    let id = webhook(&store).await;
+    let before = read(&store, id).await;
+    let patch = || Patch { change: url("https://b.example.com/"), ..Patch::default() };
+    let stale = only_at(&[2], at(5));
+    let refused = store.change_webhook(EVERYTHING, id, patch(), &stale, at(5)).await;
+    assert!(matches!(refused, Err(ChangeError::OtherVersion)));
+    // Even one that would change nothing: the caller believes something that is not so.
+    let refused = store.change_webhook(EVERYTHING, id, Patch::default(), &stale, at(5)).await;
+    assert!(matches!(refused, Err(ChangeError::OtherVersion)));
+    let refused = store.delete_webhook(EVERYTHING, id, &stale).await;
+    assert!(matches!(refused, Err(ChangeError::OtherVersion)));
+    assert_eq!(read(&store, id).await, before);
+    let seen = only_at(&[1], at(5));
+    let changed = store.change_webhook(EVERYTHING, id, patch(), &seen, at(5)).await.unwrap();
+    assert_eq!(changed.webhook.version, 2);
+    store.delete_webhook(EVERYTHING, id, &only_at(&[1, 2], at(6))).await.unwrap();
+}
+
+pub async fn one_of_concurrent_changes_of_a_version_wins(store: Any) {
+    let id = webhook(&store).await;
+    let tasks: Vec<_> = (0..8)
+        .map(|number| {
+            let store = store.clone();
+            let change = url(&format!("https://{number}.example.com/"));
+            let patch = Patch { change, ..Patch::default() };
+            tokio::spawn(async move {
+                store.change_webhook(EVERYTHING, id, patch, &only_at(&[1], at(5)), at(5)).await
+            })
+        })
+        .collect();
+    let mut made = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(_) => made += 1,
+            Err(error) => assert!(matches!(error, ChangeError::OtherVersion), "{error}"),
+        }
+    }
+    assert_eq!((made, read(&store, id).await.version), (1, 2));
+}
+
+pub async fn credentials_are_stored_replaced_and_cleared(store: Any) {
+    let new = NewWebhook { credentials: Some(basic("first")), ..new_webhook(101) };
+    let made = store.create_webhook(new).await.unwrap();
+    let id = made.webhook.id;
+    let stored = |password| Some(basic(password).expose_bytes().to_vec());
+    assert_eq!(exposed(&made), stored("first"));
+    assert_eq!(exposed(&registered(&store, id).await), stored("first"));
+    // Another change leaves them alone.
+    change(&store, id, url("https://b.example.com/"), at(1)).await;
+    assert_eq!(exposed(&registered(&store, id).await), stored("first"));
+
+    let set = async |credentials, now| {
+        let patch = Patch { credentials: Some(credentials), ..Patch::default() };
+        store.change_webhook(EVERYTHING, id, patch, &order(now), now).await.unwrap()
+    };
+    // Nobody can tell from outside whether they are the same, so that it counts as a change.
+    for (number, password) in [(3, "second"), (4, "second")] {
+        let changed = set(Some(basic(password)), at(number)).await;
+        assert_eq!((changed.webhook.version, changed.webhook.updated_at), (number, at(number)));
+        assert_eq!(exposed(&changed), stored(password));
+        assert_eq!(exposed(&registered(&store, id).await), stored(password));
+        assert_eq!(read(&store, id).await, changed.webhook);
+    }
+    let cleared = set(None, at(5)).await;
+    assert_eq!((cleared.webhook.version, exposed(&cleared)), (5, None));
+    assert_eq!(exposed(&registered(&store, id).await), None);
+    assert_eq!(set(None, at(6)).await.webhook, cleared.webhook, "there was nothing to clear");
+}
+
+pub async fn credentials_of_a_refused_change_are_not_stored(store: Any) {
+    let id = webhook(&store).await;
+    switch(&store, id, StatusChange::Disable("spam".to_owned()), at(1)).await;
+    let pause = WebhookChange { status: Some(StatusChange::Pause), ..WebhookChange::default() };
+    let patch = Patch { change: pause, credentials: Some(Some(basic("first"))) };
+    assert!(store.change_webhook(EVERYTHING, id, patch, &order(at(2)), at(2)).await.is_err());
+    assert_eq!(exposed(&registered(&store, id).await), None);
 }

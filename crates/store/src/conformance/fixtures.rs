@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use stayhook_core::{
-    BookingId, ClientId, DisableRule, End, EventId, EventType, Fault, FaultClass, IdempotencyKey, Outcome,
-    Policy, Progress, PropertyId, Roll, SigningSecret, Span, State, StatusChange, Subscription, UnixMs,
-    WebhookChange, WebhookId, WebhookOptions,
+    BookingId, ClientId, Credentials, DisableRule, End, EventId, EventType, Fault, FaultClass,
+    IdempotencyKey, Outcome, Policy, Progress, PropertyId, Roll, Secret, Secrets, SigningSecret, Span, State,
+    StatusChange, Subscription, UnixMs, WebhookChange, WebhookId, WebhookOptions,
 };
 
 use crate::{
-    Author, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter, DeliveryLine, HandoffId,
-    IdempotencyClaim, Intake, NewRow, NewWebhook, Order, Origin, PageRequest, Patch, Receipt, Registered,
-    Reply, Scope, Step, Store, Sweep, Swept, Target, TargetFate, Tried,
+    AuditFilter, AuditLine, Author, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter,
+    DeliveryLine, HandoffId, IdempotencyClaim, Intake, NewRow, NewWebhook, Order, Origin, PageRequest, Patch,
+    Receipt, Registered, Reply, Rotation, Scope, Step, Store, Sweep, Swept, Target, TargetFate, Tried,
 };
 
 pub(super) type Any = Arc<dyn Store>;
@@ -223,6 +223,47 @@ pub(super) async fn target_state(store: &Any, event: EventId) -> State {
 pub(super) async fn log(store: &Any, webhook: WebhookId, filter: &DeliveryFilter) -> Vec<DeliveryLine> {
     let page = PageRequest { after: None, limit: 10_000 };
     store.deliveries(EVERYTHING, webhook, filter, page).await.unwrap().unwrap().rows
+}
+
+/// Everything that was written down, newest first.
+pub(super) async fn audit(store: &Any) -> Vec<AuditLine> {
+    let page = PageRequest { after: None, limit: 10_000 };
+    store.audit(&AuditFilter::default(), page).await.unwrap().rows
+}
+
+/// The webhook as a node loads it.
+pub(super) async fn registered(store: &Any, id: WebhookId) -> Registered {
+    store.registered(&[id]).await.unwrap().pop().unwrap()
+}
+
+/// The secrets of a webhook: the one in use, and the next with the moment of its change.
+pub(super) fn told(registered: &Registered) -> (String, Option<(String, UnixMs)>) {
+    let Secrets { current, next } = &registered.secrets;
+    let next = next.as_ref().map(|it| (it.secret.expose().to_owned(), it.from));
+    (current.expose().to_owned(), next)
+}
+
+pub(super) fn secret(byte: u8) -> SigningSecret {
+    SigningSecret::from_entropy([byte; 32])
+}
+
+pub(super) fn basic(password: &str) -> Credentials {
+    Credentials::Basic { username: "stayhook".to_owned(), password: Secret::new(password.to_owned()) }
+}
+
+/// What is stored of a webhook's credentials.
+pub(super) fn exposed(registered: &Registered) -> Option<Vec<u8>> {
+    registered.credentials.as_ref().map(|it| it.expose_bytes().to_vec())
+}
+
+pub(super) async fn rotate(store: &Any, id: WebhookId, byte: u8, overlap: Span, now: UnixMs) -> Registered {
+    let rotation = Rotation { secret: secret(byte), overlap };
+    store.rotate_secret(EVERYTHING, id, rotation, &order(now)).await.unwrap()
+}
+
+/// An order that holds only while the webhook has one of these versions.
+pub(super) fn only_at(versions: &[i64], now: UnixMs) -> Order {
+    Order { versions: Some(versions.to_vec()), ..order(now) }
 }
 
 pub(super) fn cancelled(reason: stayhook_core::Reason) -> State {
