@@ -28,6 +28,8 @@ mod token;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "conformance")]
+mod model;
 
 use async_trait::async_trait;
 use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
@@ -43,6 +45,8 @@ pub use event::{
     Accepted, EventLine, IdempotencyClaim, Intake, NewRow, Receipt, Target, TargetFate, TargetLine,
 };
 pub use inbox::Collected;
+#[cfg(feature = "conformance")]
+pub use model::{Model, ModelStore, StoreClock};
 pub use order::{Author, Order};
 pub use page::{Page, PageRequest};
 pub use postgres::{PostgresOptions, PostgresStore, Timing, enqueue_in};
