@@ -11,12 +11,15 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use stayhook_api::{ApiLimits, ApiState, Issuers, Surface};
-use stayhook_core::{AddressRules, AllowList, Catalogue, ClientId, Policy, Span, UrlRules};
+use stayhook_core::{
+    AddressRules, AllowList, Catalogue, ClientId, Policy, PropertyId, Span, StatusChange, UrlRules,
+    WebhookChange, WebhookId,
+};
 use stayhook_courier::{Courier, CourierConfig, Transport};
-use stayhook_engine::{Dice, Engine, EngineConfig, Parts};
+use stayhook_engine::{By, Dice, Engine, EngineConfig, Parts};
 use stayhook_store::{
-    Keyring, NewToken, PostgresOptions, PostgresStore, PropertyScope, SqliteOptions, SqliteStore, Store,
-    StoreError, Timing,
+    Author, Keyring, NewToken, Patch, PostgresOptions, PostgresStore, PropertyScope, Scope, SqliteOptions,
+    SqliteStore, Stats, StatsRequest, Store, StoreError, Timing,
 };
 use stayhook_testkit::Postgres;
 use tempfile::TempDir;
@@ -147,9 +150,7 @@ impl House {
             .header(header::CONTENT_TYPE, "application/json")
             .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))
             .unwrap();
-        let process = self.process.as_ref().unwrap();
-        let answered = process.spawn(tower::ServiceExt::oneshot(self.router.clone(), request));
-        let response = answered.await.unwrap().unwrap();
+        let response = self.run(tower::ServiceExt::oneshot(self.router.clone(), request)).await.unwrap();
         let status = response.status();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
@@ -177,6 +178,40 @@ impl House {
         let answer = self.call(Method::PATCH, &format!("/public/v1/webhooks/{webhook}"), Some(change)).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         answer.body
+    }
+
+    /// Disables a webhook, as an administrator does.
+    pub(crate) async fn disable(&self, webhook: i64) {
+        let status = Some(StatusChange::Disable("complaints".to_owned()));
+        let change = WebhookChange { status, ..WebhookChange::default() };
+        let patch = Patch { change, ..Patch::default() };
+        let engine = self.engine.clone();
+        self.run(async move {
+            let (scope, by) = (Scope::EVERYTHING, By::new(Author::Operator));
+            engine.change_webhook(&scope, WebhookId(webhook), patch, by).await.unwrap();
+        })
+        .await;
+    }
+
+    /// Says whether a property may be served.
+    pub(crate) async fn entitle(&self, property: i64, entitled: bool) {
+        let property = PropertyId::new(property).unwrap();
+        let engine = self.engine.clone();
+        self.run(async move {
+            engine.set_entitlement(property, entitled, By::new(Author::Operator)).await.unwrap();
+        })
+        .await;
+    }
+
+    /// What was counted.
+    pub(crate) async fn stats(&self, request: StatsRequest) -> Stats {
+        let engine = self.engine.clone();
+        self.run(async move { engine.stats(request).await.unwrap() }).await
+    }
+
+    /// Does something inside of the process.
+    async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+        self.process.as_ref().unwrap().spawn(work).await.unwrap()
     }
 
     /// Enqueues `booking.created` for a booking of property 101; the event's id.

@@ -10,7 +10,9 @@ mod house;
 mod crash;
 mod delivery;
 mod disable;
+mod entitlement;
 mod registry;
+mod requests;
 mod retention;
 mod retries;
 mod safety;
@@ -57,10 +59,22 @@ on_both_databases! {
         rule_4_a_silent_webhook_is_not_disabled,
         rule_6_nothing_is_sent_while_paused_and_all_of_it_after,
         what_is_disabled_cannot_be_paused;
+    entitlement:
+        rule_7_skipped_at_fan_out_and_cancelled_before_a_later_attempt,
+        rule_7_what_is_held_is_judged_when_its_attempt_comes,
+        rule_7_the_default_is_the_configurations,
+        what_happens_is_counted_and_outlives_the_process;
     registry:
         deletion_cancels_what_waits_and_frees_the_slot,
         a_webhook_gets_the_events_that_come_after_it,
         custom_parameters_only_where_they_are_wanted;
+    requests:
+        a_rotation_is_announced_byte_for_byte_beside_the_old_signature,
+        a_rotation_ends_on_time_also_after_a_restart,
+        what_failed_and_what_was_missed_is_recovered_once_each,
+        a_delivered_one_can_be_sent_again,
+        a_test_reaches_the_receiver_when_nothing_else_does,
+        a_test_keeps_to_the_rules_of_addresses;
     retention:
         what_still_waits_expires_and_then_everything_is_pruned;
     retries:

@@ -97,51 +97,8 @@ impl Engine {
     /// # Errors
     /// When the store does not answer.
     pub async fn start(parts: Parts) -> Result<Self, StoreError> {
-        let Parts { store, transport, clock, dice, config } = parts;
-        let taken_over = store.take_over(clock.now()).await?;
-        if taken_over > 0 {
-            tracing::info!(
-                deliveries = taken_over,
-                "took over deliveries that were in flight when the last process ended"
-            );
-        }
-        // Asked before loading: what changes in between is looked at once more.
-        let generation = store.registry_changes(0).await?.generation;
-        let rules = Rules { urls: config.url_rules.clone(), entitled: config.entitled_by_default };
-        let registry = Registry::new(rules, store.registry().await?, generation);
-        let catalogue = Kinds::new(config.catalogue.clone(), Vec::new());
         let (settle, outcomes) = Settle::new();
-        let limits = Limits {
-            in_flight: config.concurrency,
-            window: config.per_webhook_concurrency,
-            lane: LANE_ITEMS,
-            items: ITEMS,
-            bytes: BYTES,
-        };
-        let shared = Arc::new(Shared {
-            lease: Span::millis(config.timeout.as_millis().saturating_add(LEASE_MARGIN.as_millis())),
-            store,
-            transport,
-            clock,
-            dice,
-            config,
-            registry,
-            catalogue,
-            tallies: Tallies::default(),
-            trials: Trials::default(),
-            handoffs: Handoffs::default(),
-            dispatch: Dispatch::new(limits),
-            settle,
-            feed: Feed::new(),
-            upkeep: Upkeep::new(),
-            pickup: Pickup::new(),
-            stopping: watch::Sender::new(false),
-            broken: watch::Sender::new(false),
-            settled: Notify::new(),
-            following: tokio::sync::Mutex::default(),
-            ids: EventIds::default(),
-            accepting: AtomicBool::new(true),
-        });
+        let shared = Arc::new(Shared::load(parts, settle).await?);
         let (calls, queue) = mpsc::channel(CALLS);
         shared.keep_running("intake", intake::run(Arc::clone(&shared), queue));
         shared.keep_running("settle", settle::run(Arc::clone(&shared), outcomes));
@@ -275,6 +232,27 @@ impl Engine {
     }
 }
 
+async fn take_over(store: &dyn Store, now: UnixMs) -> Result<(), StoreError> {
+    let taken_over = store.take_over(now).await?;
+    if taken_over > 0 {
+        tracing::info!(
+            deliveries = taken_over,
+            "took over deliveries that were in flight when the last process ended"
+        );
+    }
+    Ok(())
+}
+
+fn limits(config: &EngineConfig) -> Limits {
+    Limits {
+        in_flight: config.concurrency,
+        window: config.per_webhook_concurrency,
+        lane: LANE_ITEMS,
+        items: ITEMS,
+        bytes: BYTES,
+    }
+}
+
 /// Does something in a task of its own, so that it is done to its end even when nobody waits
 /// for it any more: what the store has and what memory has must not drift apart because a
 /// caller hung up between the two.
@@ -290,6 +268,44 @@ where
 }
 
 impl Shared {
+    /// Takes over what an earlier process left behind, tells the store what this node accepts,
+    /// and loads what is known of webhooks and event types.
+    async fn load(parts: Parts, settle: Settle) -> Result<Self, StoreError> {
+        let Parts { store, transport, clock, dice, config } = parts;
+        take_over(&*store, clock.now()).await?;
+        // Asked before loading: what changes in between is looked at once more.
+        let generation = store.registry_changes(0).await?.generation;
+        let rules = Rules { urls: config.url_rules.clone(), entitled: config.entitled_by_default };
+        let registry = Registry::new(rules, store.registry().await?, generation);
+        let given = config.catalogue.iter().map(|kind| kind.name.clone()).collect();
+        store.announce(given, config.event_bytes).await?;
+        let catalogue = Kinds::new(config.catalogue.clone(), store.event_types().await?);
+        Ok(Self {
+            lease: Span::millis(config.timeout.as_millis().saturating_add(LEASE_MARGIN.as_millis())),
+            dispatch: Dispatch::new(limits(&config)),
+            store,
+            transport,
+            clock,
+            dice,
+            config,
+            registry,
+            catalogue,
+            tallies: Tallies::default(),
+            trials: Trials::default(),
+            handoffs: Handoffs::default(),
+            settle,
+            feed: Feed::new(),
+            upkeep: Upkeep::new(),
+            pickup: Pickup::new(),
+            stopping: watch::Sender::new(false),
+            broken: watch::Sender::new(false),
+            settled: Notify::new(),
+            following: tokio::sync::Mutex::default(),
+            ids: EventIds::default(),
+            accepting: AtomicBool::new(true),
+        })
+    }
+
     /// Runs a loop of the engine, and raises the alarm if it panics.
     fn keep_running(self: &Arc<Self>, name: &'static str, run: impl Future<Output = ()> + Send + 'static) {
         let shared = Arc::clone(self);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use stayhook_core::{
     BookingId, DisableRule, End, EventId, EventType, Fault, Next, Outcome, Policy, Progress, PropertyId,
-    Roll, Span, State, Status, UnixMs, WebhookId,
+    Reason, Roll, Span, State, Status, UnixMs, WebhookId,
 };
 
 /// A group commit's deliveries that are in memory of the node that accepted them.
@@ -238,6 +238,18 @@ pub struct Recover {
     pub failed: bool,
     /// Those that were `skipped` because the webhook was disabled.
     pub missed: bool,
+}
+
+impl Recover {
+    /// Whether a delivery that stands so is to be requeued.
+    pub(crate) fn wants(&self, state: State) -> bool {
+        match state {
+            State::Ended(End::Cancelled(_) | End::Expired(_)) => self.failed,
+            State::Ended(End::Skipped(Reason::WebhookDisabled)) => self.missed,
+            State::Ended(End::Skipped(_)) | State::Delivered => false,
+            State::Pending | State::Held | State::Delivering => false,
+        }
+    }
 }
 
 /// A delivery as the log shows it. It was created when its event was accepted.

@@ -5,6 +5,7 @@
 //! webhook holds the lock of its lane; accepting events and concluding accepted attempts
 //! needs no lock and no update.
 
+mod audit;
 mod background;
 mod change;
 mod claim;
@@ -13,8 +14,11 @@ mod closing;
 mod conclude;
 mod days;
 mod delivered;
+mod entitlements;
 mod event;
+mod event_types;
 mod failure;
+mod figures;
 mod inbox;
 mod intake;
 mod keys;
@@ -24,8 +28,11 @@ mod log;
 mod migrate;
 mod open;
 mod registry;
+mod requeue;
 mod retention;
 mod rows;
+mod search;
+mod secrets;
 mod shared;
 mod sql;
 mod sweep;
@@ -40,7 +47,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use stayhook_core::{EventId, UnixMs, Webhook, WebhookId};
+use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
 use tokio::sync::mpsc;
 
 pub use self::clock::Timing;
@@ -51,10 +58,11 @@ use self::clock::Shift;
 use self::failure::Failure;
 use self::shared::{Shared, transaction};
 use crate::{
-    AttemptLine, ChangeError, Claim, Claimed, Collected, Conclude, Concluded, CreateError, DeliveryFilter,
-    DeliveryLine, EventLine, Intake, Keyring, NewToken, NewWebhook, Order, Page, PageRequest, Patch, Receipt,
-    Registered, RegistryChanges, Scope, Signal, Store, StoreError, Sweep, Swept, TokenHash, TokenLine,
-    WebhookFilter,
+    AttemptLine, AuditFilter, AuditLine, ChangeError, Claim, Claimed, Collected, Conclude, Concluded,
+    CreateError, DeliveryFilter, DeliveryLine, DeliverySearch, EventLine, Intake, Keyring, NewToken,
+    NewWebhook, Order, Page, PageRequest, Patch, Receipt, Recover, Registered, RegistryChanges, RequeueError,
+    Rotation, Scope, Signal, Stats, StatsRequest, Store, StoreError, Sweep, Swept, Tally, TokenHash,
+    TokenLine, WebhookFilter,
 };
 
 /// How to open a database.
@@ -167,7 +175,7 @@ impl Store for PostgresStore {
     ) -> Result<Registered, ChangeError> {
         let changed = transaction!(self.shared.pooled(), |conn| async {
             let shift = Shift::read(conn, self.shared.timing, order.at).await?;
-            change::change(conn, shift, scope, id, &patch, order, retry_by).await
+            change::change(conn, shift, &self.keyring, scope, id, &patch, order, retry_by).await
         });
         let stored = changed.map_err(StoreError::from)??;
         Ok(stored.open(&self.keyring)?)
@@ -176,9 +184,78 @@ impl Store for PostgresStore {
     async fn delete_webhook(&self, scope: &Scope, id: WebhookId, order: &Order) -> Result<(), ChangeError> {
         let deleted = transaction!(self.shared.pooled(), |conn| async {
             let shift = Shift::read(conn, self.shared.timing, order.at).await?;
-            webhooks::delete(conn, shift, scope, id, order).await
+            webhooks::delete(conn, shift, &self.keyring, scope, id, order).await
         });
         deleted.map_err(StoreError::from)?
+    }
+
+    async fn rotate_secret(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        rotation: Rotation,
+        order: &Order,
+    ) -> Result<Registered, ChangeError> {
+        let rotated = transaction!(self.shared.pooled(), |conn| async {
+            let shift = Shift::read(conn, self.shared.timing, order.at).await?;
+            secrets::rotate(conn, shift, &self.keyring, scope, id, &rotation, order).await
+        });
+        rotated.map_err(StoreError::from)?
+    }
+
+    async fn retry(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        event: EventId,
+        order: &Order,
+    ) -> Result<(), RequeueError> {
+        let retried = transaction!(self.shared.pooled(), |conn| async {
+            let shift = Shift::read(conn, self.shared.timing, order.at).await?;
+            requeue::retry(conn, shift, scope, id, event, order).await
+        });
+        retried.map_err(StoreError::from)?
+    }
+
+    async fn recover(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        recover: Recover,
+        order: &Order,
+    ) -> Result<u64, RequeueError> {
+        let mut recovery = requeue::Recovery::start(recover);
+        while !recovery.done {
+            let step = transaction!(self.shared.pooled(), |conn| async {
+                let shift = Shift::read(conn, self.shared.timing, order.at).await?;
+                recovery.step(conn, shift, scope, id, &recover, order).await
+            });
+            recovery = step.map_err(StoreError::from)??;
+        }
+        Ok(recovery.requeued)
+    }
+
+    async fn set_entitlement(
+        &self,
+        property: PropertyId,
+        entitled: bool,
+        order: &Order,
+    ) -> Result<Vec<Registered>, StoreError> {
+        let set =
+            transaction!(self.shared.pooled(), |conn| entitlements::set(conn, property, entitled, order));
+        self.opened(set?)
+    }
+
+    async fn put_event_type(&self, kind: EventKind, order: &Order) -> Result<(), StoreError> {
+        Ok(transaction!(self.shared.pooled(), |conn| event_types::put(conn, &kind, order))?)
+    }
+
+    async fn event_types(&self) -> Result<Vec<EventKind>, StoreError> {
+        Ok(query!(self, |conn| event_types::all(conn))?)
+    }
+
+    async fn announce(&self, types: Vec<EventType>, event_bytes: usize) -> Result<(), StoreError> {
+        Ok(transaction!(self.shared.pooled(), |conn| event_types::announce(conn, &types, event_bytes))?)
     }
 
     async fn registry(&self) -> Result<Vec<Registered>, StoreError> {
@@ -232,6 +309,7 @@ impl Store for PostgresStore {
         let (shared, sweep, timing) = (&self.shared, &sweep, self.shared.timing);
         let statuses = transaction!(shared.upkeep.hold(), |conn| sweep::disable(conn, timing, sweep))?;
         transaction!(shared.upkeep.hold(), |conn| sweep::close(conn, timing, sweep))?;
+        transaction!(shared.upkeep.hold(), |conn| secrets::promote(conn, sweep))?;
         let expired = transaction!(shared.upkeep.hold(), |conn| sweep::expire(conn, sweep))?;
         shared.pruned.fetch_max(sweep.now.before(sweep.prune).0, Ordering::Relaxed);
         let pruned = self.prune(sweep).await?;
@@ -247,6 +325,14 @@ impl Store for PostgresStore {
         page: PageRequest<EventId>,
     ) -> Result<Option<Page<DeliveryLine, EventId>>, StoreError> {
         Ok(snapshot!(self, |conn| log::page(conn, scope, id, filter, page))?)
+    }
+
+    async fn all_deliveries(
+        &self,
+        search: &DeliverySearch,
+        page: PageRequest<DeliveryId>,
+    ) -> Result<Page<DeliveryLine, DeliveryId>, StoreError> {
+        Ok(snapshot!(self, |conn| search::page(conn, search, page))?)
     }
 
     async fn delivery(
@@ -278,6 +364,32 @@ impl Store for PostgresStore {
         Ok(transaction!(self.shared.pooled(), |conn| tokens::revoke(conn, id, at))?)
     }
 
+    async fn count(&self, tallies: Vec<Tally>) -> Result<(), StoreError> {
+        let node = self.shared.node();
+        Ok(transaction!(self.shared.pooled(), |conn| figures::count(conn, node, &tallies))?)
+    }
+
+    async fn stats(&self, request: StatsRequest) -> Result<Stats, StoreError> {
+        Ok(snapshot!(self, |conn| figures::stats(conn, request))?)
+    }
+
+    async fn audit(
+        &self,
+        filter: &AuditFilter,
+        page: PageRequest<i64>,
+    ) -> Result<Page<AuditLine, i64>, StoreError> {
+        Ok(query!(self, |conn| audit::page(conn, filter, page))?)
+    }
+
+    async fn reseal(&self, at: UnixMs) -> Result<u64, StoreError> {
+        let mut resealing = secrets::Resealing::START;
+        while !resealing.done {
+            let step = transaction!(self.shared.pooled(), |conn| resealing.step(conn, &self.keyring, at));
+            resealing = step?;
+        }
+        Ok(resealing.resealed)
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         query!(self, |conn| async {
             sqlx::query(sql::SET_META).bind("ping").bind(&b""[..]).execute(conn).await?;
@@ -298,6 +410,7 @@ impl PostgresStore {
             other => other?,
         };
         let rows = transaction!(shared.upkeep.hold(), |conn| retention::prune_rows(conn, sweep))?;
+        transaction!(shared.upkeep.hold(), |conn| figures::prune(conn, sweep))?;
         transaction!(shared.upkeep.hold(), |conn| registry::forget(conn))?;
         Ok(days + rows)
     }

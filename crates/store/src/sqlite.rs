@@ -1,10 +1,13 @@
 //! The store in one SQLite file: WAL, one writing thread with group commit, a few readers.
 
+mod audit;
 mod change;
 mod claim;
 mod closing;
 mod conclude;
+mod entitlements;
 mod event;
+mod event_types;
 mod fault;
 mod intake;
 mod lanes;
@@ -15,8 +18,12 @@ mod pack;
 mod query;
 mod readers;
 mod records;
+mod requeue;
 mod rows;
+mod search;
+mod secrets;
 mod sql;
+mod stats;
 mod sweep;
 mod take_over;
 #[cfg(test)]
@@ -34,18 +41,21 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::Connection;
-use stayhook_core::{EventId, UnixMs, Webhook, WebhookId};
+use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
 use tokio::sync::mpsc;
 
+use self::audit::Tale;
 use self::open::Opened;
 use self::readers::Readers;
+use self::secrets::Resealing;
 use self::writer::Writer;
 use crate::columns::StoredWebhook;
 use crate::{
-    AttemptLine, ChangeError, Claim, Claimed, Collected, Conclude, Concluded, CreateError, DeliveryFilter,
-    DeliveryLine, EventLine, Intake, Keyring, NewToken, NewWebhook, Order, Page, PageRequest, Patch, Receipt,
-    Registered, RegistryChanges, Scope, Signal, Step, Store, StoreError, Sweep, Swept, TokenHash, TokenLine,
-    WebhookFilter,
+    AttemptLine, AuditFilter, AuditLine, ChangeError, Claim, Claimed, Collected, Conclude, Concluded,
+    CreateError, DeliveryFilter, DeliveryLine, DeliverySearch, EventLine, Intake, Keyring, NewToken,
+    NewWebhook, Order, Page, PageRequest, Patch, Receipt, Recover, Registered, RegistryChanges, RequeueError,
+    Rotation, Scope, Signal, Stats, StatsRequest, Step, Store, StoreError, Sweep, Swept, Tally, TokenHash,
+    TokenLine, WebhookFilter,
 };
 
 /// How to open a database.
@@ -137,13 +147,89 @@ impl Store for SqliteStore {
         retry_by: UnixMs,
     ) -> Result<Registered, ChangeError> {
         let (scope, order) = (scope.clone(), order.clone());
-        let job = move |conn: &Connection| change::change(conn, &scope, id, &patch, &order, retry_by);
-        Ok(self.writer.write(ROW, job).await?.open(&self.keyring)?)
+        let keyring = self.keyring.clone();
+        let job =
+            move |conn: &Connection| change::change(conn, &keyring, &scope, id, &patch, &order, retry_by);
+        self.writer.write(ROW, job).await
     }
 
     async fn delete_webhook(&self, scope: &Scope, id: WebhookId, order: &Order) -> Result<(), ChangeError> {
+        let (keyring, scope, order) = (self.keyring.clone(), scope.clone(), order.clone());
+        self.writer.write(ROW, move |conn| webhooks::delete(conn, &keyring, &scope, id, &order)).await
+    }
+
+    async fn rotate_secret(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        rotation: Rotation,
+        order: &Order,
+    ) -> Result<Registered, ChangeError> {
+        let (keyring, scope, order) = (self.keyring.clone(), scope.clone(), order.clone());
+        let job = move |conn: &Connection| secrets::rotate(conn, &keyring, &scope, id, &rotation, &order);
+        self.writer.write(ROW, job).await
+    }
+
+    async fn retry(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        event: EventId,
+        order: &Order,
+    ) -> Result<(), RequeueError> {
         let (scope, order) = (scope.clone(), order.clone());
-        self.writer.write(ROW, move |conn| webhooks::delete(conn, &scope, id, &order)).await
+        self.writer.write(ROW, move |conn| requeue::retry(conn, &scope, id, event, &order)).await
+    }
+
+    async fn recover(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        recover: Recover,
+        order: &Order,
+    ) -> Result<u64, RequeueError> {
+        let mut tale = Tale::default();
+        // No event has the smallest id of a moment, so that those of `since` come after it.
+        let mut after = EventId::floor(recover.since);
+        loop {
+            // Found beside the writer, and judged anew by it.
+            let found = self.readers.read(move |conn| requeue::candidates(conn, id, after, recover.until));
+            let found = found.await?;
+            let (last, more) = (found.last().copied(), found.len() == requeue::BATCH);
+            let (scope, order) = (scope.clone(), order.clone());
+            let job =
+                move |conn: &Connection| requeue::recover(conn, &scope, id, &recover, &order, &found, tale);
+            tale = self.writer.write(requeue::BATCH * ROW, job).await?;
+            match last {
+                Some(last) if more => after = last,
+                _ => return Ok(tale.done),
+            }
+        }
+    }
+
+    async fn set_entitlement(
+        &self,
+        property: PropertyId,
+        entitled: bool,
+        order: &Order,
+    ) -> Result<Vec<Registered>, StoreError> {
+        let (keyring, order) = (self.keyring.clone(), order.clone());
+        let job = move |conn: &Connection| entitlements::set(conn, &keyring, property, entitled, &order);
+        self.writer.write(ROW, job).await
+    }
+
+    async fn put_event_type(&self, kind: EventKind, order: &Order) -> Result<(), StoreError> {
+        let order = order.clone();
+        self.writer.write(ROW, move |conn| event_types::put(conn, &kind, &order)).await
+    }
+
+    async fn event_types(&self) -> Result<Vec<EventKind>, StoreError> {
+        self.readers.read(event_types::all).await
+    }
+
+    async fn announce(&self, _types: Vec<EventType>, _event_bytes: usize) -> Result<(), StoreError> {
+        // Nobody enqueues by SQL into this file.
+        Ok(())
     }
 
     async fn registry(&self) -> Result<Vec<Registered>, StoreError> {
@@ -210,6 +296,8 @@ impl Store for SqliteStore {
         let expired = self.swept(bytes, &sweep, sweep::expire).await?;
         self.pruned.store(sweep.now.before(sweep.prune).0, Ordering::Relaxed);
         let pruned = self.swept(bytes, &sweep, sweep::prune).await?;
+        self.swept(bytes, &sweep, secrets::promote).await?;
+        self.swept(bytes, &sweep, stats::prune).await?;
         let next = self.readers.read(move |conn| sweep::next(conn, &sweep)).await?;
         Ok(Swept { statuses, expired, pruned, next })
     }
@@ -223,6 +311,15 @@ impl Store for SqliteStore {
     ) -> Result<Option<Page<DeliveryLine, EventId>>, StoreError> {
         let (scope, filter) = (scope.clone(), filter.clone());
         self.readers.read(move |conn| log::page(conn, &scope, id, &filter, page)).await
+    }
+
+    async fn all_deliveries(
+        &self,
+        search: &DeliverySearch,
+        page: PageRequest<DeliveryId>,
+    ) -> Result<Page<DeliveryLine, DeliveryId>, StoreError> {
+        let search = search.clone();
+        self.readers.read(move |conn| search::page(conn, &search, page)).await
     }
 
     async fn delivery(
@@ -254,6 +351,34 @@ impl Store for SqliteStore {
 
     async fn revoke_token(&self, id: i64, at: UnixMs) -> Result<bool, StoreError> {
         self.writer.write(ROW, move |conn| tokens::revoke(conn, id, at)).await
+    }
+
+    async fn count(&self, tallies: Vec<Tally>) -> Result<(), StoreError> {
+        let bytes = tallies.len() * ROW;
+        self.writer.write(bytes, move |conn| stats::count(conn, &tallies)).await
+    }
+
+    async fn stats(&self, request: StatsRequest) -> Result<Stats, StoreError> {
+        self.readers.read(move |conn| stats::stats(conn, &request)).await
+    }
+
+    async fn audit(
+        &self,
+        filter: &AuditFilter,
+        page: PageRequest<i64>,
+    ) -> Result<Page<AuditLine, i64>, StoreError> {
+        let filter = filter.clone();
+        self.readers.read(move |conn| audit::page(conn, &filter, page)).await
+    }
+
+    async fn reseal(&self, at: UnixMs) -> Result<u64, StoreError> {
+        let mut resealing = Resealing::default();
+        while !resealing.over {
+            let keyring = self.keyring.clone();
+            let job = move |conn: &Connection| resealing.go_on(conn, &keyring, at);
+            resealing = self.writer.write(ROW, job).await?;
+        }
+        Ok(resealing.tale.done)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

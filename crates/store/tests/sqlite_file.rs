@@ -6,14 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use stayhook_core::{
-    BookingId, ClientId, DisableRule, EventId, EventType, IdempotencyKey, PropertyId, SigningSecret, Span,
-    Subscription, UnixMs, WebhookId, WebhookOptions,
+    BookingId, ClientId, Credentials, DisableRule, EventId, EventType, IdempotencyKey, PropertyId, Secret,
+    SigningSecret, Span, Subscription, UnixMs, WebhookId, WebhookOptions,
 };
 use stayhook_store::{
-    Accepted, IdempotencyClaim, Intake, Keyring, NewRow, NewWebhook, Scope, SqliteOptions, SqliteStore,
-    Store, StoreError, Sweep, Target, TargetFate,
+    Accepted, Author, IdempotencyClaim, Intake, Keyring, NewRow, NewWebhook, Order, Patch, Rotation, Scope,
+    SqliteOptions, SqliteStore, Store, StoreError, Sweep, Target, TargetFate,
 };
 use tempfile::TempDir;
 
@@ -54,6 +54,10 @@ fn new_webhook() -> NewWebhook {
         at: NOW,
         limit: 3,
     }
+}
+
+fn order(at: UnixMs) -> Order {
+    Order::new(Author::Operator, at)
 }
 
 async fn webhook(store: &SqliteStore) -> WebhookId {
@@ -206,25 +210,71 @@ fn files_are_for_their_owner_alone() {
     drop(store);
 }
 
-/// Neither the secret nor, once it is deleted, its sealed form is in the file.
+/// What is stored of a webhook's secrets: sealed, and different each time.
+fn sealed(path: &Path) -> Vec<Vec<u8>> {
+    let conn = Connection::open(path).unwrap();
+    let columns = "SELECT secret, next_secret, credentials FROM webhooks";
+    let read = |row: &Row<'_>| Ok([row.get(0)?, row.get(1)?, row.get::<_, Option<Vec<u8>>>(2)?]);
+    conn.query_row(columns, [], read).unwrap().into_iter().flatten().collect()
+}
+
+/// Longer than a page of the file, so that it does not share one with the rest of its row.
+fn long(password: &str) -> Credentials {
+    let secret = Secret::new(password.repeat(1_000));
+    Credentials::Basic { username: "stayhook".to_owned(), password: secret }
+}
+
+/// Where a piece of a sealed value is in the file: its beginning is with the row, its end may be
+/// on a page of its own.
+fn holds(path: &Path, value: &[u8]) -> bool {
+    let file = fs::read(path).unwrap();
+    [&value[..60], &value[value.len() - 60..]]
+        .into_iter()
+        .any(|piece| file.windows(piece.len()).any(|window| window == piece))
+}
+
+/// Neither the secrets nor, once they are replaced or deleted, their sealed forms are in the file.
 #[tokio::test]
-async fn a_deleted_secret_is_wiped() {
+async fn what_is_replaced_or_deleted_of_secrets_is_wiped() {
     let home = home();
     let path = database(&home);
     let store = open(&path);
-    let id = webhook(&store).await;
-    let sealed = |path: &Path| -> Option<Vec<u8>> {
-        let conn = Connection::open(path).unwrap();
-        conn.query_row("SELECT secret FROM webhooks", [], |row| row.get(0)).ok()
+    let new = NewWebhook { credentials: Some(long("hunter2")), ..new_webhook() };
+    let id = store.create_webhook(new).await.unwrap().webhook.id;
+    let rotate = async |store: &SqliteStore, byte, overlap, at| {
+        let rotation = Rotation { secret: SigningSecret::from_entropy([byte; 32]), overlap };
+        store.rotate_secret(&Scope::EVERYTHING, id, rotation, &order(at)).await.unwrap();
     };
-    let sealed = sealed(&path).unwrap();
+    rotate(&store, 1, Span::hours(1), NOW).await;
     drop(store);
-    let holds = |bytes: &[u8]| fs::read(&path).unwrap().windows(bytes.len()).any(|window| window == bytes);
-    assert!(holds(&sealed) && !holds(SECRET.as_bytes()));
+    let first = sealed(&path);
+    assert_eq!(first.len(), 3);
+    assert!(first.iter().all(|it| holds(&path, it)));
+    let whole = fs::read(&path).unwrap();
+    for plain in [SECRET, "hunter2"] {
+        assert!(!whole.windows(plain.len()).any(|window| window == plain.as_bytes()), "{plain}");
+    }
+
+    let store = open(&path);
+    let patch = Patch { credentials: Some(Some(long("hunter3"))), ..Patch::default() };
+    store.change_webhook(&Scope::EVERYTHING, id, patch, &order(NOW), NOW).await.unwrap();
+    let (now, keep) = (NOW.after(Span::hours(1)), Span::days(30));
+    let sweep = Sweep { now, keep, prune: keep, disable: DisableRule::default(), batch: 100 };
+    store.sweep(sweep).await.unwrap();
+    rotate(&store, 2, Span::hours(1), now).await;
+    drop(store);
+    let second = sealed(&path);
+    assert!(second.len() == 3 && second.iter().all(|it| holds(&path, it)));
+    for (column, value) in ["secret", "next_secret", "credentials"].into_iter().zip(&first) {
+        assert!(!holds(&path, value), "{column} was replaced");
+    }
+
     let store = open(&path);
     store.delete_webhook(&Scope::EVERYTHING, id, &order(NOW)).await.unwrap();
     drop(store);
-    assert!(!holds(&sealed));
+    for (column, value) in ["secret", "next_secret", "credentials"].into_iter().zip(&second) {
+        assert!(!holds(&path, value), "{column} was deleted");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What waits in memory for its turn. The store knows that a node has such deliveries, and
 //! calls them `delivering`; the node itself knows that it has not started them.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use stayhook_core::{EventId, State, WebhookId};
@@ -66,7 +67,7 @@ fn merged(
     let mut next = page.next.max(others.next);
     page.rows.extend(others.rows);
     page.rows.retain(|line| next.is_none_or(|next| line.event >= next));
-    page.rows.sort_by(|a, b| b.event.cmp(&a.event));
+    page.rows.sort_by_key(|line| Reverse(line.event));
     // A delivery that began to wait between the two looks is in both.
     page.rows.dedup_by_key(|line| line.event);
     if page.rows.len() > limit {
@@ -103,7 +104,7 @@ mod tests {
     fn page(all: &[i64], after: Option<EventId>, limit: usize) -> Page<DeliveryLine, EventId> {
         let mut rows: Vec<DeliveryLine> = all.iter().map(|at| line(*at)).collect();
         rows.retain(|line| after.is_none_or(|after| line.event < after));
-        rows.sort_by(|a, b| b.event.cmp(&a.event));
+        rows.sort_by_key(|line| Reverse(line.event));
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| more).map(|line| line.event);

@@ -2,8 +2,10 @@
 
 use axum::body::Body;
 use serde_json::{Value, json};
-use stayhook_core::{Signer, SigningSecret, Span};
+use stayhook_core::{EventKind, EventType, Signer, SigningSecret, Span};
 use stayhook_courier::Outbound;
+use stayhook_engine::By;
+use stayhook_store::Author;
 
 use crate::house::{Answer, House, event, eventually, registration};
 
@@ -121,6 +123,26 @@ async fn a_test_may_be_of_any_known_type() {
     house.write("POST", &house.owner, &path, "{").await.problem(400, "invalid_json");
     let form = house.request("POST", &path, &house.owner).body(Body::from("type=x")).unwrap();
     house.send(form).await.problem(415, "unsupported_media_type");
+}
+
+/// A type that was added is known at once, wherever webhooks name types.
+#[tokio::test]
+async fn a_type_that_is_added_can_be_subscribed_to_and_tested() {
+    let house = House::new().await;
+    let (webhook, _) = register(&house).await;
+    let (path, test) = (format!("{WEBHOOKS}/{webhook}"), format!("{WEBHOOKS}/{webhook}/test"));
+    let (events, kind) = (json!({"events": ["spa.*"]}), json!({"type": "spa.booked"}));
+    house.patch(&house.owner, &path, &events).await.problem(422, "invalid_webhook");
+    house.post(&house.owner, &test, &kind).await.problem(422, "invalid_request");
+    let added = EventKind {
+        name: EventType::parse("spa.booked").unwrap(),
+        label: "Spa booked".to_owned(),
+        description: "A guest booked a treatment".to_owned(),
+        schema: None,
+    };
+    house.engine.put_event_type(added, By::new(Author::Operator)).await.unwrap();
+    assert_eq!(house.patch(&house.owner, &path, &events).await.status, 200);
+    assert_eq!(house.post(&house.owner, &test, &kind).await.json()["delivered"], true);
 }
 
 #[tokio::test]

@@ -199,7 +199,7 @@ pub(super) async fn change(store: &Any, id: WebhookId, change: WebhookChange, no
 }
 
 /// An administrator's order.
-pub fn order(now: UnixMs) -> Order {
+pub(super) fn order(now: UnixMs) -> Order {
     Order::new(Author::Operator, now)
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use sqlx::PgConnection;
 use stayhook_core::{
-    Description, Effects, EventPattern, Held, Reason, Status, Subscription, UnixMs, Webhook, WebhookId,
+    Credentials, Description, Effects, EventPattern, Held, Reason, Status, Subscription, UnixMs, Webhook,
+    WebhookId,
 };
 
 use super::clock::Shift;
@@ -12,14 +13,17 @@ use super::closing::{self, CLOSED_AT_ONCE, cancel};
 use super::failure::Failure;
 use super::lanes::{Lanes, write_failing};
 use super::rows::{self, int};
-use super::{registry, sql, webhooks};
-use crate::columns::{Name, StoredWebhook, list_text, status_columns};
+use super::{audit, registry, sql, webhooks};
+use crate::audit::{Entry, NewCredentials};
+use crate::columns::{Name, StoredWebhook, list_text, seal_credentials, status_columns};
+use crate::seal::Keyring;
 use crate::{ChangeError, Order, Patch, Scope};
 
 /// Makes the change by the rules of [`Webhook::changed`], all or nothing.
 pub(super) async fn change(
     conn: &mut PgConnection,
     shift: Shift,
+    keyring: &Keyring,
     scope: &Scope,
     id: WebhookId,
     patch: &Patch,
@@ -33,12 +37,22 @@ pub(super) async fn change(
     if !order.allows(stored.webhook.version) {
         return Ok(Err(ChangeError::OtherVersion));
     }
-    let (next, effects) = match stored.webhook.changed(&patch.change, order.at) {
+    let (mut next, effects) = match stored.webhook.changed(&patch.change, order.at) {
         Ok(changed) => changed,
         Err(refused) => return Ok(Err(refused.into())),
     };
-    if !effects.changed {
+    // Whether they are the same nobody can tell from outside: only that there still are none.
+    let new = patch.credentials.as_ref().filter(|it| it.is_some() || stored.sealed_credentials.is_some());
+    let credentials = new.map(|new| NewCredentials {
+        before: stored.credentials_kind(keyring),
+        after: new.as_ref().map(Credentials::kind),
+    });
+    if !effects.changed && credentials.is_none() {
         return Ok(Ok(stored));
+    }
+    if !effects.changed {
+        next.version += 1;
+        next.updated_at = order.at;
     }
     if next.url != stored.webhook.url {
         stored.url_number += 1;
@@ -46,8 +60,14 @@ pub(super) async fn change(
         url.execute(&mut *conn).await?;
     }
     update(conn, &next, stored.url_number).await?;
+    if let Some(new) = new {
+        let sealed = new.as_ref().map(|it| seal_credentials(keyring, id, it)).transpose()?;
+        sqlx::query(sql::SET_CREDENTIALS).bind(id.0).bind(&sealed).execute(&mut *conn).await?;
+        stored.sealed_credentials = sealed;
+    }
     switch(conn, shift, &stored.webhook, &next, order.at).await?;
     follow(conn, shift, &next, effects, order.at, retry_by).await?;
+    audit::write(conn, &Entry::changed(&order.by, &stored.webhook, &next, credentials.as_ref())).await?;
     registry::bump(conn, id).await?;
     stored.webhook = next;
     Ok(Ok(stored))

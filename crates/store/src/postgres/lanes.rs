@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{PgConnection, Row as _};
-use stayhook_core::{End, Failing, Reason, Status, UnixMs, WebhookId};
+use stayhook_core::{End, Failing, Reason, Status, UnixMs, Webhook, WebhookId};
 
 use super::clock::Shift;
 use super::failure::Failure;
-use super::{closing, registry, rows, sql};
-use crate::StatusChanged;
+use super::{audit, closing, registry, rows, sql, webhooks};
+use crate::audit::Entry;
 use crate::columns::status_columns;
+use crate::{Author, Scope, StatusChanged};
 
 /// The lanes of one transaction.
 pub(super) struct Lanes {
@@ -159,6 +160,9 @@ async fn write_status(
 ) -> Result<StatusChanged, Failure> {
     let switched = standing.switched();
     let version = standing.version + i64::from(switched);
+    if switched {
+        note(conn, webhook, &standing, version, now).await?;
+    }
     write_failing(conn, webhook, &standing.status).await?;
     if switched {
         let (name, since, words) = status_columns(&standing.status);
@@ -170,6 +174,21 @@ async fn write_status(
         registry::bump(conn, webhook).await?;
     }
     Ok(StatusChanged { webhook, status: standing.status, version })
+}
+
+/// Writes into the audit log what the rules of delivery change about a webhook.
+async fn note(
+    conn: &mut PgConnection,
+    webhook: WebhookId,
+    standing: &Standing,
+    version: i64,
+    now: UnixMs,
+) -> Result<(), Failure> {
+    let Some(before) = webhooks::find(conn, &Scope::EVERYTHING, webhook).await? else { return Ok(()) };
+    let before = before.webhook;
+    let after = Webhook { status: standing.status.clone(), version, updated_at: now, ..before.clone() };
+    audit::write(conn, &Entry::changed(&Author::Engine, &before, &after, None)).await?;
+    Ok(())
 }
 
 /// Writes the run of failures that a status carries.

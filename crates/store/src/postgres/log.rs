@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use sqlx::{PgConnection, Row as _};
-use stayhook_core::{BookingId, EventId, Fault, FaultClass, Reason, UnixMs, WebhookId};
+use stayhook_core::{BookingId, EventId, EventType, Fault, FaultClass, Reason, UnixMs, WebhookId};
 use uuid::Uuid;
 
 use super::failure::Failure;
@@ -15,6 +15,7 @@ use super::{sql, webhooks};
 use crate::columns::{Name, parse_final};
 use crate::derived::Places;
 use crate::derived::{Facts, Head, Lane, Waiting, line};
+use crate::page::Gathering;
 use crate::{AttemptLine, DeliveryFilter, DeliveryLine, Page, PageRequest, Reply, Scope, TargetFate};
 
 /// So many deliveries are read at once in search of those that are wanted.
@@ -35,22 +36,18 @@ pub(super) async fn page(
     let mut walk = Walk::start(webhook, filter, page.after, lane.closing.is_some());
     // As many as are wanted where all match, and more where few do.
     let mut step = page.limit.saturating_add(1);
-    let mut found = Vec::new();
+    let mut gathering = Gathering::new(page.limit);
     loop {
         let events = walk.next(conn, step).await?;
-        let last = events.len() < step;
-        for line in lines(conn, &lane, webhook, &events).await? {
-            if !matches(&line, filter) {
-                continue;
+        let mut lines = lines(conn, &lane, webhook, &events).await?.into_iter().peekable();
+        for event in &events {
+            let line = lines.next_if(|it| it.event == *event).filter(|it| matches(it, filter));
+            if let Some(page) = gathering.add(*event, line) {
+                return Ok(Some(page));
             }
-            if found.len() == page.limit {
-                let next = found.last().map(|it: &DeliveryLine| it.event);
-                return Ok(Some(Page { rows: found, next }));
-            }
-            found.push(line);
         }
-        if last {
-            return Ok(Some(Page { rows: found, next: None }));
+        if events.len() < step {
+            return Ok(Some(gathering.end()));
         }
         step = step.saturating_mul(2).min(MOST_AT_ONCE);
     }
@@ -141,11 +138,20 @@ async fn lines(
     Ok(lines.collect())
 }
 
-fn matches(line: &DeliveryLine, filter: &DeliveryFilter) -> bool {
-    let booking = || line.booking.as_ref().map(BookingId::key);
-    filter.kind.as_ref().is_none_or(|kind| *kind == line.kind)
-        && (filter.booking.is_none() || filter.booking == booking())
+/// Whether the delivery is one that the filter wants.
+pub(super) fn matches(line: &DeliveryLine, filter: &DeliveryFilter) -> bool {
+    is_about(&line.kind, line.booking.as_ref(), filter)
         && filter.state.as_ref().is_none_or(|state| state == line.state.as_str())
+}
+
+/// Whether deliveries of such an event may be wanted.
+pub(super) fn head_matches(head: &Head, filter: &DeliveryFilter) -> bool {
+    is_about(&head.kind, head.booking.as_ref(), filter)
+}
+
+fn is_about(kind: &EventType, booking: Option<&BookingId>, filter: &DeliveryFilter) -> bool {
+    filter.kind.as_ref().is_none_or(|it| it == kind)
+        && (filter.booking.is_none() || filter.booking == booking.map(BookingId::key))
 }
 
 /// Whether the event was one for this webhook, so that there is a delivery.

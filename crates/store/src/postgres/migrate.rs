@@ -1,16 +1,27 @@
 //! The schema and its versions.
 
+use std::time::Duration;
+
 use sqlx::{Connection as _, PgConnection, Row as _};
+use tokio::time::sleep;
 
 use super::failure::Failure;
 use super::sql;
 use crate::StoreError;
 
 /// The statements that lead from each version to the next.
-const STEPS: [&str; 1] = [include_str!("../../../../migrations/postgres/0001_init.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("../../../../migrations/postgres/0001_init.sql"),
+    include_str!("../../../../migrations/postgres/0002_administration.sql"),
+];
 
 /// The version that this program works with.
 const KNOWN: i64 = STEPS.len() as i64;
+
+/// A table that is in use is tried so often: with what each try waits, for a quarter of a minute.
+const TRIES: u32 = 20;
+/// Between two tries, for those who queue behind this one to go on.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Checks that the schema is one of ours, and brings it to the version that this program
 /// works with, if it may. Nodes that start at once wait for the first of them.
@@ -25,8 +36,22 @@ pub(super) async fn migrate(conn: &mut PgConnection, may: bool) -> Result<(), Fa
     if !may {
         return Err(StoreError::OlderSchema { found, needed: KNOWN }.into());
     }
+    for _ in 0..TRIES {
+        match bring_up(conn).await {
+            Err(failure) if failure.is_locked_out() || failure.is_collision() => sleep(PAUSE).await,
+            other => return other,
+        }
+    }
+    let words = "a long transaction uses tables that have to be changed: end it, then try again";
+    Err(StoreError::Database(words.to_owned()).into())
+}
+
+/// One try. It does not wait long for tables that are in use, since whoever comes after it
+/// would wait as long.
+async fn bring_up(conn: &mut PgConnection) -> Result<(), Failure> {
     let mut tx = conn.begin().await?;
     sqlx::query(sql::LOCK_SCHEMA).execute(&mut *tx).await?;
+    sqlx::query(sql::BE_BRIEF).execute(&mut *tx).await?;
     // Another node may have been faster.
     let found = version(&mut tx).await?;
     apply(&mut tx, found).await?;

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::line::bounded;
 use super::{PostgresOptions, migrate, sql};
 use crate::StoreError;
+use crate::columns::{self, Name};
 use crate::seal::{Keyring, Purpose, Unopened};
 
 /// PostgreSQL 14.
@@ -21,6 +22,10 @@ pub(super) const POOL: u32 = 8;
 
 /// What a sealed check value holds.
 const CHECK: &[u8] = b"stayhook";
+/// Its name in `meta`.
+const KEY_CHECK: &str = "key_check";
+/// It belongs to no webhook.
+const NOBODY: WebhookId = WebhookId(0);
 
 /// Connects, checks and migrates. Returns how to connect again.
 pub(super) async fn open(options: &PostgresOptions) -> Result<PgConnectOptions, Failure> {
@@ -71,19 +76,24 @@ async fn check_settings(conn: &mut PgConnection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The first key that opens a database is the only one from then on.
+/// The first key that opens a database is the one for it, until everything is sealed anew.
 async fn check_key(conn: &mut PgConnection, keyring: &Keyring) -> Result<(), Failure> {
-    const NAME: &str = "key_check";
-    const NOBODY: WebhookId = WebhookId(0);
-    let sealed = keyring.seal(NOBODY, Purpose::KeyCheck, CHECK);
-    let sealed = sealed.ok_or_else(|| StoreError::Unavailable("the system has no randomness".to_owned()))?;
-    sqlx::query(sql::ADD_META).bind(NAME).bind(sealed).execute(&mut *conn).await?;
-    let stored: Vec<u8> = sqlx::query_scalar(sql::META).bind(NAME).fetch_one(conn).await?;
+    let sealed = columns::seal(keyring, NOBODY, Purpose::KeyCheck, CHECK)?;
+    sqlx::query(sql::ADD_META).bind(KEY_CHECK).bind(sealed).execute(&mut *conn).await?;
+    let stored: Vec<u8> = sqlx::query_scalar(sql::META).bind(KEY_CHECK).fetch_one(conn).await?;
     match keyring.open(NOBODY, Purpose::KeyCheck, &stored) {
         Ok(text) if text.as_slice() == CHECK => Ok(()),
-        Ok(_) | Err(Unopened::Damaged) => {
-            Err(StoreError::Corrupt { table: "meta", column: "value", row: NAME.to_owned() }.into())
-        }
+        Ok(_) | Err(Unopened::Damaged) => Err(Name("meta", KEY_CHECK).corrupt("value").into()),
         Err(Unopened::OtherKey) => Err(StoreError::WrongKey.into()),
     }
+}
+
+/// Seals the check anew, for the key that seals from now on.
+pub(super) async fn reseal_check(conn: &mut PgConnection, keyring: &Keyring) -> Result<(), Failure> {
+    let stored: Vec<u8> = sqlx::query_scalar(sql::META).bind(KEY_CHECK).fetch_one(&mut *conn).await?;
+    if !keyring.is_current(&stored) {
+        let sealed = columns::seal(keyring, NOBODY, Purpose::KeyCheck, CHECK)?;
+        sqlx::query(sql::SET_META).bind(KEY_CHECK).bind(sealed).execute(conn).await?;
+    }
+    Ok(())
 }

@@ -14,7 +14,15 @@ pub(super) async fn bump(conn: &mut PgConnection, webhook: WebhookId) -> Result<
     Ok(())
 }
 
-/// Which webhooks changed since that generation.
+/// Counts a change of event types, and tells every node.
+pub(super) async fn bump_event_types(conn: &mut PgConnection) -> Result<(), Failure> {
+    bump(conn, EVENT_TYPES).await
+}
+
+/// In place of a webhook where event types changed.
+const EVENT_TYPES: WebhookId = WebhookId(0);
+
+/// What changed since that generation.
 pub(super) async fn changes(conn: &mut PgConnection, since: i64) -> Result<RegistryChanges, Failure> {
     let row = sqlx::query(sql::GENERATION).fetch_one(&mut *conn).await?;
     let (generation, oldest): (i64, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
@@ -22,15 +30,13 @@ pub(super) async fn changes(conn: &mut PgConnection, since: i64) -> Result<Regis
         return Ok(RegistryChanges { generation, event_types: false, changed: Some(Vec::new()) });
     }
     if since < 1 || oldest.is_none_or(|oldest| oldest > since + 1) {
-        return Ok(RegistryChanges { generation, event_types: false, changed: None });
+        return Ok(RegistryChanges { generation, event_types: true, changed: None });
     }
     let ids: Vec<i64> =
         sqlx::query_scalar(sql::CHANGED_SINCE).bind(since).bind(generation).fetch_all(conn).await?;
-    Ok(RegistryChanges {
-        generation,
-        event_types: false,
-        changed: Some(ids.into_iter().map(WebhookId).collect()),
-    })
+    let changed = ids.into_iter().map(WebhookId);
+    let (event_types, changed): (Vec<_>, Vec<_>) = changed.partition(|it| *it == EVENT_TYPES);
+    Ok(RegistryChanges { generation, event_types: !event_types.is_empty(), changed: Some(changed) })
 }
 
 /// Forgets what changed so long ago that a node which missed it loads everything.

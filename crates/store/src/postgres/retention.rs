@@ -92,9 +92,11 @@ async fn delete(
     deliveries: Vec<(WebhookId, EventId)>,
 ) -> Result<(), Failure> {
     let (webhooks, of_events) = keys(deliveries.into_iter());
+    // First, so that whoever is just requeueing a delivery of one of them is waited for.
+    sqlx::query(sql::DELETE_EVENTS).bind(events).execute(&mut *conn).await?;
     sqlx::query(sql::DELETE_ATTEMPTS).bind(&webhooks).bind(&of_events).execute(&mut *conn).await?;
     sqlx::query(sql::FORGET).bind(&webhooks).bind(&of_events).execute(&mut *conn).await?;
-    for statement in [sql::DELETE_BODIES, sql::DELETE_KEYS, sql::DELETE_EVENTS] {
+    for statement in [sql::DELETE_BODIES, sql::DELETE_KEYS] {
         sqlx::query(statement).bind(events).execute(&mut *conn).await?;
     }
     Ok(())

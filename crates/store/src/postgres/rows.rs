@@ -12,9 +12,9 @@ use stayhook_core::{
 use uuid::Uuid;
 
 use super::failure::Failure;
-use crate::StoreError;
 use crate::columns::{Name, StoredWebhook, parse_booking, parse_status};
 use crate::targets::Targets;
+use crate::{Entitlement, StoreError};
 
 /// An event's id.
 pub(super) fn event_id(row: &PgRow, at: usize) -> Result<EventId, Failure> {
@@ -49,6 +49,11 @@ pub(super) fn span(row: &PgRow, at: usize) -> Result<Span, Failure> {
 /// A number of something.
 pub(super) fn count(row: &PgRow, at: usize) -> Result<u32, Failure> {
     Ok(row.try_get::<i32, _>(at)?.max(0).unsigned_abs())
+}
+
+/// A large number of something.
+pub(super) fn number(row: &PgRow, at: usize) -> Result<u64, Failure> {
+    Ok(row.try_get::<i64, _>(at)?.max(0).unsigned_abs())
 }
 
 /// A number as the database's type.
@@ -92,7 +97,7 @@ pub(super) fn targets(row: &PgRow, at: usize, event: EventId) -> Result<Targets,
     Ok(Name("events", event).valid("targets", Targets::unpack(row.try_get(at)?))?)
 }
 
-/// Reads the columns of `sql::webhook_columns` and `sql::status_columns`.
+/// Reads the columns of `sql::webhook_columns`, `sql::status_columns` and `sql::more_columns`.
 pub(super) fn webhook(row: &PgRow) -> Result<StoredWebhook, Failure> {
     let id = webhook_id(row, 0)?;
     let name = Name("webhooks", id);
@@ -124,9 +129,12 @@ pub(super) fn webhook(row: &PgRow) -> Result<StoredWebhook, Failure> {
         webhook,
         url_number: count(row, 4)?,
         sealed: row.try_get(12)?,
-        sealed_next: None,
-        sealed_credentials: None,
-        entitlement: crate::Entitlement::default(),
+        sealed_next: row.try_get::<Option<_>, _>(21)?.zip(moment(row, 22)?),
+        sealed_credentials: row.try_get(23)?,
+        entitlement: Entitlement {
+            set: row.try_get(24)?,
+            version: row.try_get::<Option<_>, _>(25)?.unwrap_or_default(),
+        },
     })
 }
 

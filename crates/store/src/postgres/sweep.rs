@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::lanes::Lanes;
 use super::rows::{self, limit};
 use super::{closing, days, retention, sql};
-use crate::{StatusChanged, Sweep};
+use crate::{StatusChanged, Sweep, stats};
 
 /// The 72-hour rule, for webhooks of which no attempt falls due in time.
 pub(super) async fn disable(
@@ -80,7 +80,9 @@ pub(super) async fn next(
     };
     let pruning = accepted_at(conn, sql::OLDEST_EVENT).await?.map(pruned);
     let handoff = accepted_at(conn, sql::OLDEST_HANDOFF).await?.map(pruned);
-    Ok([failing, closing, expiry, pruning, handoff].into_iter().flatten().min())
+    let rotation = number(conn, sql::FIRST_NEXT_SECRET).await?.map(UnixMs);
+    let tally = number(conn, sql::FIRST_TALLY).await?.map(|hour| past(stats::end_of(hour), sweep.keep));
+    Ok([failing, closing, expiry, pruning, handoff, rotation, tally].into_iter().flatten().min())
 }
 
 async fn number(conn: &mut PgConnection, statement: &'static str) -> Result<Option<i64>, Failure> {

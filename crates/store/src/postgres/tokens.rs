@@ -5,7 +5,8 @@ use sqlx::{PgConnection, Row as _};
 use stayhook_core::UnixMs;
 
 use super::failure::Failure;
-use super::{rows, sql};
+use super::{audit, rows, sql};
+use crate::audit::Entry;
 use crate::columns::{Name, list_text};
 use crate::columns::{parse_properties, properties_text};
 use crate::{NewToken, TokenHash, TokenLine};
@@ -19,9 +20,9 @@ pub(super) async fn create(conn: &mut PgConnection, new: &NewToken) -> Result<To
         .bind(properties_text(&new.properties))
         .bind(&new.hash.0[..])
         .bind(new.at.0)
-        .fetch_one(conn)
+        .fetch_one(&mut *conn)
         .await?;
-    Ok(TokenLine {
+    let token = TokenLine {
         id,
         name: new.name.clone(),
         client: new.client.clone(),
@@ -29,7 +30,9 @@ pub(super) async fn create(conn: &mut PgConnection, new: &NewToken) -> Result<To
         properties: new.properties.clone(),
         created_at: new.at,
         revoked_at: None,
-    })
+    };
+    audit::write(conn, &Entry::token_created(&token)).await?;
+    Ok(token)
 }
 
 /// Every token, oldest first.
@@ -44,8 +47,10 @@ pub(super) async fn find(conn: &mut PgConnection, hash: &TokenHash) -> Result<Op
 
 /// Revokes a token.
 pub(super) async fn revoke(conn: &mut PgConnection, id: i64, at: UnixMs) -> Result<bool, Failure> {
-    let revoked = sqlx::query(sql::REVOKE_TOKEN).bind(id).bind(at.0).execute(conn).await?;
-    Ok(revoked.rows_affected() == 1)
+    let revoked = sqlx::query(sql::REVOKE_TOKEN).bind(id).bind(at.0).fetch_optional(&mut *conn).await?;
+    let Some(before) = revoked.as_ref().map(read).transpose()? else { return Ok(false) };
+    audit::write(conn, &Entry::token_revoked(&before, at)).await?;
+    Ok(true)
 }
 
 fn read(row: &PgRow) -> Result<TokenLine, Failure> {

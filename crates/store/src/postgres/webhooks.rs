@@ -1,19 +1,21 @@
 //! Registering, reading and deleting webhooks.
 
 use sqlx::PgConnection;
-use stayhook_core::{Description, EventPattern, PropertyId, Reason, Secrets, Status, Webhook, WebhookId};
+use stayhook_core::{
+    Credentials, Description, EventPattern, PropertyId, Reason, Secrets, Status, Webhook, WebhookId,
+};
 
 use super::clock::Shift;
 use super::closing::{self, CLOSED_AT_ONCE};
 use super::failure::Failure;
 use super::lanes::{Lanes, write_failing};
 use super::rows::{self, int, limit};
-use super::{registry, sql};
-use crate::columns::{Name, StoredWebhook, list_text};
-use crate::seal::{Keyring, Purpose};
+use super::{audit, entitlements, registry, sql};
+use crate::audit::Entry;
+use crate::columns::{Name, StoredWebhook, list_text, seal_credentials, seal_secret};
+use crate::seal::Keyring;
 use crate::{
-    ChangeError, CreateError, Entitlement, NewWebhook, Order, Page, PageRequest, Registered, Scope,
-    StoreError, WebhookFilter,
+    ChangeError, CreateError, NewWebhook, Order, Page, PageRequest, Registered, Scope, WebhookFilter,
 };
 
 /// Registers a webhook in the property's lowest free slot.
@@ -27,12 +29,9 @@ pub(super) async fn create(
         Err(full) => return Ok(Err(full)),
     };
     let id = WebhookId(sqlx::query_scalar(sql::NEXT_WEBHOOK).fetch_one(&mut *conn).await?);
-    let sealed = keyring.seal(id, Purpose::SigningSecret, new.secret.expose().as_bytes());
-    let sealed = sealed.ok_or_else(|| StoreError::Unavailable("the system has no randomness".to_owned()))?;
-    insert(conn, id, new, slot, sealed).await?;
+    insert(conn, keyring, id, new, slot).await?;
     sqlx::query(sql::INSERT_URL).bind(id.0).bind(1).bind(&new.url).execute(&mut *conn).await?;
     sqlx::query(sql::INSERT_LANE).bind(id.0).execute(&mut *conn).await?;
-    registry::bump(conn, id).await?;
     let webhook = Webhook {
         id,
         client: new.client.clone(),
@@ -46,13 +45,12 @@ pub(super) async fn create(
         updated_at: new.at,
         version: 1,
     };
-    Ok(Ok(Registered {
-        webhook,
-        secrets: Secrets::only(new.secret.clone()),
-        credentials: None,
-        entitlement: Entitlement::default(),
-        url_number: 1,
-    }))
+    let kind = new.credentials.as_ref().map(Credentials::kind);
+    audit::write(conn, &Entry::created(&webhook, kind)).await?;
+    let entitlement = entitlements::of(conn, new.property).await?;
+    registry::bump(conn, id).await?;
+    let (secrets, credentials) = (Secrets::only(new.secret.clone()), new.credentials.clone());
+    Ok(Ok(Registered { webhook, secrets, credentials, entitlement, url_number: 1 }))
 }
 
 async fn free_slot(
@@ -69,12 +67,13 @@ async fn free_slot(
 
 async fn insert(
     conn: &mut PgConnection,
+    keyring: &Keyring,
     id: WebhookId,
     new: &NewWebhook,
     slot: u32,
-    sealed: Vec<u8>,
 ) -> Result<(), Failure> {
     let options = &new.options;
+    let credentials = new.credentials.as_ref().map(|it| seal_credentials(keyring, id, it)).transpose()?;
     sqlx::query(sql::INSERT_WEBHOOK)
         .bind(id.0)
         .bind(new.client.as_str())
@@ -88,7 +87,8 @@ async fn insert(
         .bind(options.ordering.as_str())
         .bind(&options.profile)
         .bind(&options.shadow_profile)
-        .bind(sealed)
+        .bind(seal_secret(keyring, id, &new.secret)?)
+        .bind(credentials)
         .bind(new.at.0)
         .execute(conn)
         .await?;
@@ -165,6 +165,7 @@ const MOST_AT_ONCE: usize = 2_000;
 pub(super) async fn delete(
     conn: &mut PgConnection,
     shift: Shift,
+    keyring: &Keyring,
     scope: &Scope,
     id: WebhookId,
     order: &Order,
@@ -174,6 +175,8 @@ pub(super) async fn delete(
     if !order.allows(found.webhook.version) {
         return Ok(Err(ChangeError::OtherVersion));
     }
+    let kind = found.credentials_kind(keyring);
+    audit::write(conn, &Entry::deleted(&order.by, order.at, &found.webhook, kind)).await?;
     sqlx::query(sql::DELETE_WEBHOOK).bind(id.0).execute(&mut *conn).await?;
     sqlx::query(sql::DELETE_URLS).bind(id.0).execute(&mut *conn).await?;
     write_failing(conn, id, &Status::ACTIVE).await?;

@@ -4,30 +4,34 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
 use stayhook_core::{
-    Description, Effects, EventPattern, Held, Reason, Status, Subscription, UnixMs, Webhook, WebhookId,
+    Credentials, Description, Effects, EventPattern, Held, Reason, Status, Subscription, UnixMs, Webhook,
+    WebhookId,
 };
 
 use super::closing::{self, CLOSED_AT_ONCE, cancel};
-use super::{lanes, query, rows, sql, webhooks};
+use super::{audit, lanes, query, rows, secrets, sql, webhooks};
+use crate::audit::{Entry, NewCredentials};
 use crate::columns::{Name, StoredWebhook, list_text, status_columns};
-use crate::{ChangeError, Order, Patch, Scope, StoreError};
+use crate::{ChangeError, Keyring, Order, Patch, Registered, Scope, StoreError};
 
 /// Makes the change by the rules of [`Webhook::changed`], all or nothing.
 pub(super) fn change(
     conn: &Connection,
+    keyring: &Keyring,
     scope: &Scope,
     id: WebhookId,
     patch: &Patch,
     order: &Order,
     retry_by: UnixMs,
-) -> Result<StoredWebhook, ChangeError> {
-    let mut stored = webhooks::find(conn, scope, id)?.ok_or(ChangeError::NotFound)?;
-    if !order.allows(stored.webhook.version) {
-        return Err(ChangeError::OtherVersion);
+) -> Result<Registered, ChangeError> {
+    let mut stored = webhooks::find_for(conn, scope, id, order)?;
+    let (mut next, effects) = stored.webhook.changed(&patch.change, order.at)?;
+    let credentials = new_credentials(keyring, &stored, patch);
+    if !effects.changed && credentials.is_none() {
+        return Ok(stored.open(keyring)?);
     }
-    let (next, effects) = stored.webhook.changed(&patch.change, order.at)?;
     if !effects.changed {
-        return Ok(stored);
+        (next.version, next.updated_at) = (next.version + 1, order.at);
     }
     if next.url != stored.webhook.url {
         stored.url_number += 1;
@@ -36,8 +40,23 @@ pub(super) fn change(
     update(conn, &next, stored.url_number)?;
     switch(conn, &stored.webhook, &next, order.at)?;
     follow(conn, &next, effects, order.at, retry_by)?;
+    if let Some(wanted) = patch.credentials.as_ref().filter(|_| credentials.is_some()) {
+        stored.sealed_credentials = secrets::write_credentials(conn, keyring, id, wanted.as_ref())?;
+    }
+    audit::write(conn, &Entry::changed(&order.by, &stored.webhook, &next, credentials.as_ref()))?;
     stored.webhook = next;
-    Ok(stored)
+    Ok(stored.open(keyring)?)
+}
+
+/// What the patch makes of the credentials, if it replaces or clears any. New ones are never
+/// compared with the old: nobody is to learn whether they are the same.
+fn new_credentials(keyring: &Keyring, stored: &StoredWebhook, patch: &Patch) -> Option<NewCredentials> {
+    let wanted = patch.credentials.as_ref()?;
+    let changes = wanted.is_some() || stored.sealed_credentials.is_some();
+    changes.then(|| NewCredentials {
+        before: stored.credentials_kind(keyring),
+        after: wanted.as_ref().map(Credentials::kind),
+    })
 }
 
 fn update(conn: &Connection, next: &Webhook, url_number: u32) -> Result<(), StoreError> {

@@ -1,15 +1,15 @@
 //! The webhooks that a transaction touches: each read once, changed in order, written at the
 //! end.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, btree_map};
 
 use rusqlite::{Connection, params};
-use stayhook_core::{End, Reason, Status, UnixMs, WebhookId};
+use stayhook_core::{End, Reason, Status, UnixMs, Webhook, WebhookId};
 
-use super::{closing, query, rows, sql};
+use super::{audit, closing, query, rows, sql, webhooks};
+use crate::audit::Entry;
 use crate::columns::{Name, status_columns};
-use crate::{StatusChanged, StoreError};
+use crate::{Author, Scope, StatusChanged, StoreError};
 
 /// The lanes of one transaction.
 pub(super) struct Lanes<'c> {
@@ -100,8 +100,10 @@ impl<'c> Lanes<'c> {
 
     fn lane(&mut self, webhook: WebhookId) -> Result<&mut Lane, StoreError> {
         Ok(match self.known.entry(webhook) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(Lane { standing: read(self.conn, webhook)?, due: None }),
+            btree_map::Entry::Occupied(known) => known.into_mut(),
+            btree_map::Entry::Vacant(new) => {
+                new.insert(Lane { standing: read(self.conn, webhook)?, due: None })
+            }
         })
     }
 }
@@ -130,15 +132,32 @@ fn write_status(
 ) -> Result<StatusChanged, StoreError> {
     let switched = standing.switched();
     let version = standing.version + i64::from(switched);
-    write_failing(conn, webhook, &standing.status)?;
     if switched {
-        let (name, since, words) = status_columns(&standing.status);
-        query::run(conn, sql::SET_STATUS, params![webhook.0, name, since, words, version, now.0])?;
+        write_switch(conn, webhook, &standing.status, version, now)?;
     }
+    write_failing(conn, webhook, &standing.status)?;
     if switched && matches!(standing.status, Status::Disabled { .. }) {
         closing::close(conn, webhook, Reason::WebhookDisabled, now, room)?;
     }
     Ok(StatusChanged { webhook, status: standing.status, version })
+}
+
+/// Only the 72-hour rule switches a webhook without anybody's order.
+fn write_switch(
+    conn: &Connection,
+    webhook: WebhookId,
+    status: &Status,
+    version: i64,
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    if let Some(before) = webhooks::find(conn, &Scope::EVERYTHING, webhook)? {
+        let before = before.webhook;
+        let after = Webhook { status: status.clone(), version, updated_at: now, ..before.clone() };
+        audit::write(conn, &Entry::changed(&Author::Engine, &before, &after, None))?;
+    }
+    let (name, since, words) = status_columns(status);
+    query::run(conn, sql::SET_STATUS, params![webhook.0, name, since, words, version, now.0])?;
+    Ok(())
 }
 
 /// Writes the run of failures that a status carries.

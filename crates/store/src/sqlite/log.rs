@@ -9,6 +9,7 @@ use super::walk::{self, Walk};
 use super::{query, rows, sql, webhooks};
 use crate::columns::{Name, parse_final};
 use crate::derived::{Facts, Head, Lane, Waiting, line};
+use crate::page::Gathering;
 use crate::{AttemptLine, DeliveryFilter, DeliveryLine, Page, PageRequest, Reply, Scope, StoreError};
 
 /// A page of the webhook's deliveries, newest first.
@@ -25,16 +26,14 @@ pub(super) fn page(
     let lane = lane(conn, webhook)?;
     let mut statements = walk::Statements::prepare(conn)?;
     let mut walk = Walk::start(conn, &mut statements, webhook, filter, page.after, lane.closing.is_some())?;
-    let mut lines = Vec::new();
+    let mut gathering = Gathering::new(page.limit);
     while let Some(event) = walk.next()? {
-        let Some(line) = matching(conn, &lane, webhook, event, filter)? else { continue };
-        if lines.len() == page.limit {
-            let next = lines.last().map(|it: &DeliveryLine| it.event);
-            return Ok(Some(Page { rows: lines, next }));
+        let line = matching(conn, &lane, webhook, event, filter)?;
+        if let Some(page) = gathering.add(event, line) {
+            return Ok(Some(page));
         }
-        lines.push(line);
     }
-    Ok(Some(Page { rows: lines, next: None }))
+    Ok(Some(gathering.end()))
 }
 
 /// One delivery with its attempts.
@@ -86,7 +85,7 @@ fn head(conn: &Connection, event: EventId) -> Result<Option<Head>, StoreError> {
 }
 
 /// The delivery, if it is one that the filter wants.
-fn matching(
+pub(super) fn matching(
     conn: &Connection,
     lane: &Lane,
     webhook: WebhookId,
@@ -107,19 +106,22 @@ fn matching(
 
 fn attempts(conn: &Connection, webhook: WebhookId, event: EventId) -> Result<Vec<AttemptLine>, StoreError> {
     let name = Name("attempts", event);
+    // Between attempts there are rows of ends that came without one, where a delivery was
+    // requeued: nobody counts those.
+    let mut numbers = 1..;
     query::many(conn, sql::ATTEMPT_LINES, params![webhook.0, event.to_bytes()], |row| {
-        let fault: Option<String> = row.get(5)?;
+        let fault: Option<String> = row.get(4)?;
         let fault = fault.map(|class| {
             let class = name.valid("fault", FaultClass::parse(&class))?;
-            Ok::<_, StoreError>(Fault::new(class, row.get::<_, Option<String>>(6)?.unwrap_or_default()))
+            Ok::<_, StoreError>(Fault::new(class, row.get::<_, Option<String>>(5)?.unwrap_or_default()))
         });
         Ok(AttemptLine {
-            number: row.get(0)?,
-            started_at: UnixMs(row.get(1)?),
-            duration: rows::span(row, 2)?,
-            url: row.get(3)?,
-            reply: Reply { status: row.get(4)?, fault: fault.transpose()?, body: rows::bytes(row, 7)? },
-            next_attempt_at: rows::moment(row, 8)?,
+            number: numbers.next().unwrap_or(u32::MAX),
+            started_at: UnixMs(row.get(0)?),
+            duration: rows::span(row, 1)?,
+            url: row.get(2)?,
+            reply: Reply { status: row.get(3)?, fault: fault.transpose()?, body: rows::bytes(row, 6)? },
+            next_attempt_at: rows::moment(row, 7)?,
         })
     })
 }

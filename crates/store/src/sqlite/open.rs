@@ -10,13 +10,13 @@ use rusqlite::{Connection, OpenFlags};
 use stayhook_core::WebhookId;
 
 use super::{SqliteOptions, migrate, query, sql};
-use crate::StoreError;
 use crate::seal::{Keyring, Purpose, Unopened};
+use crate::{StoreError, columns};
 
 /// How long a statement waits for another process, such as `token create` beside a server.
 const BUSY: Duration = Duration::from_secs(5);
 /// More statements than there are, so that each is prepared once.
-const STATEMENTS: usize = 128;
+const STATEMENTS: usize = 192;
 /// Queries at once.
 const READERS: usize = 4;
 
@@ -104,23 +104,35 @@ fn denied(path: &Path, error: &io::Error) -> StoreError {
     StoreError::NotWritable(format!("{}: {error}", path.display()))
 }
 
-/// The first key that opens a database is the only one from then on.
+/// What the check value is called, and what it is bound to.
+const CHECK_NAME: &str = "key_check";
+const NOBODY: WebhookId = WebhookId(0);
+
+/// The first key that opens a database is the only one from then on, until everything is sealed
+/// anew under another.
 fn check_key(conn: &Connection, keyring: &Keyring) -> Result<(), StoreError> {
-    const NAME: &str = "key_check";
-    const NOBODY: WebhookId = WebhookId(0);
-    let stored: Option<Vec<u8>> = query::one(conn, sql::META, [NAME], |row| Ok(row.get(0)?))?;
-    let Some(stored) = stored else {
-        let sealed = keyring.seal(NOBODY, Purpose::KeyCheck, CHECK);
-        let sealed =
-            sealed.ok_or_else(|| StoreError::Unavailable("the system has no randomness".to_owned()))?;
-        query::run(conn, sql::SET_META, rusqlite::params![NAME, sealed])?;
-        return Ok(());
-    };
+    let Some(stored) = stored_check(conn)? else { return write_check(conn, keyring) };
     match keyring.open(NOBODY, Purpose::KeyCheck, &stored) {
         Ok(text) if text.as_slice() == CHECK => Ok(()),
         Ok(_) | Err(Unopened::Damaged) => {
-            Err(StoreError::Corrupt { table: "meta", column: "value", row: NAME.to_owned() })
+            Err(StoreError::Corrupt { table: "meta", column: "value", row: CHECK_NAME.to_owned() })
         }
         Err(Unopened::OtherKey) => Err(StoreError::WrongKey),
     }
+}
+
+/// Seals the check value under the first key, where it is not.
+pub(super) fn reseal_check(conn: &Connection, keyring: &Keyring) -> Result<(), StoreError> {
+    let current = stored_check(conn)?.is_some_and(|it| keyring.is_current(&it));
+    if current { Ok(()) } else { write_check(conn, keyring) }
+}
+
+fn stored_check(conn: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
+    query::one(conn, sql::META, [CHECK_NAME], |row| Ok(row.get(0)?))
+}
+
+fn write_check(conn: &Connection, keyring: &Keyring) -> Result<(), StoreError> {
+    let sealed = columns::seal(keyring, NOBODY, Purpose::KeyCheck, CHECK)?;
+    query::run(conn, sql::SET_META, rusqlite::params![CHECK_NAME, sealed])?;
+    Ok(())
 }

@@ -32,6 +32,34 @@ macro_rules! select_webhook {
     };
 }
 
+/// What was counted.
+macro_rules! select_tallied {
+    () => {
+        "SELECT ifnull(sum(accepted), 0), ifnull(sum(delivered), 0), ifnull(sum(failed), 0), \
+         ifnull(sum(duration_ms), 0) FROM tallies"
+    };
+}
+
+/// How many webhooks are active, paused, disabled and failing.
+macro_rules! select_statuses {
+    () => {
+        "SELECT ifnull(sum(w.status = 'active'), 0), ifnull(sum(w.status = 'paused'), 0), \
+         ifnull(sum(w.status = 'disabled'), 0), ifnull(sum(l.failing_since IS NOT NULL), 0) \
+         FROM webhooks w JOIN lanes l ON l.webhook_id = w.id"
+    };
+}
+
+/// How many deliveries wait and are held, and when the first of those that wait is due. What a
+/// closing lane has left is cancelled already.
+macro_rules! select_waiting {
+    () => {
+        "SELECT ifnull(sum(l.held = 0), 0), ifnull(sum(l.held = 1), 0), \
+         min(CASE WHEN l.held = 0 THEN p.due_at END) \
+         FROM lanes l JOIN pending p ON p.webhook_id = l.webhook_id \
+         WHERE p.leased = 0 AND l.closing IS NULL"
+    };
+}
+
 /// Defines the statements, and the list of them by which a test prepares each.
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
@@ -64,13 +92,20 @@ statements! {
             status, include_custom_parameters, skip_own, ordering, profile, shadow_profile, secret, version,
             created_at, updated_at)
         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, 'active', ?7, ?8, ?9, ?10, ?11, x'', 1, ?12, ?12)";
-    SET_SECRET = "UPDATE webhooks SET secret = ?2 WHERE id = ?1";
+    SET_SECRETS = "UPDATE webhooks SET secret = ?2, next_secret = ?3, next_secret_from = ?4 WHERE id = ?1";
+    SET_CREDENTIALS = "UPDATE webhooks SET credentials = ?2 WHERE id = ?1";
+    SET_VERSION = "UPDATE webhooks SET version = ?2, updated_at = ?3 WHERE id = ?1";
+    SEALED = "SELECT id, secret, next_secret, credentials FROM webhooks WHERE id > ?1 ORDER BY id LIMIT ?2";
+    RESEAL = "UPDATE webhooks SET secret = ifnull(?2, secret), next_secret = ifnull(?3, next_secret),
+            credentials = ifnull(?4, credentials)
+        WHERE id = ?1";
     INSERT_URL = "INSERT INTO webhook_urls (webhook_id, number, url) VALUES (?1, ?2, ?3)";
     INSERT_LANE = "INSERT INTO lanes (webhook_id, held) VALUES (?1, 0)";
     WEBHOOK = select_webhook!("WHERE w.id = ?1");
     WEBHOOKS = select_webhook!("WHERE w.id < ?1 ORDER BY w.id DESC");
     WEBHOOKS_OF_CLIENT = select_webhook!("WHERE w.id < ?1 AND w.client = ?2 ORDER BY w.id DESC");
     WEBHOOKS_OF_PROPERTY = select_webhook!("WHERE w.id < ?1 AND w.property_id = ?2 ORDER BY w.id DESC");
+    IDS_OF_PROPERTY = "SELECT id FROM webhooks WHERE property_id = ?1";
     OWNER = "SELECT client, property_id FROM webhooks WHERE id = ?1";
     UPDATE_WEBHOOK = "UPDATE webhooks SET url = ?2, url_number = ?3, description = ?4, events = ?5,
             status = ?6, status_since = ?7, disabled_words = ?8, include_custom_parameters = ?9,
@@ -125,6 +160,7 @@ statements! {
         WHERE webhook_id = ?1 AND leased = 0 ORDER BY event_id DESC";
     WAITING_KINDS = "SELECT p.event_id, p.attempts, e.kind FROM pending p JOIN events e ON e.id = p.event_id
         WHERE p.webhook_id = ?1 AND p.leased = 0";
+    DUE_BY = "UPDATE pending SET due_at = min(due_at, ?3) WHERE webhook_id = ?1 AND event_id = ?2";
     PULL_FORWARD = "UPDATE pending SET due_at = ?2 WHERE webhook_id = ?1 AND leased = 0 AND due_at > ?2";
 
     // Intake.
@@ -158,7 +194,25 @@ statements! {
     GIVE_BACK = "UPDATE pending SET due_at = ?3, attempts = attempts + 1, leased = 0
         WHERE webhook_id = ?1 AND event_id = ?2";
 
+    // Requeueing.
+    ENDED_KEYS = "SELECT DISTINCT event_id FROM attempts
+        WHERE webhook_id = ?1 AND event_id > ?2 AND event_id < ?3
+            AND final IN ('cancelled', 'expired', 'skipped')
+        ORDER BY event_id LIMIT ?4";
+    REQUEUE = "INSERT INTO pending (webhook_id, event_id, due_at, attempts, steps, booking, leased)
+        SELECT ?1, e.id, ?3, (SELECT max(a.n) FROM attempts a WHERE a.webhook_id = ?1 AND a.event_id = ?2), 0,
+            e.booking, 0
+        FROM events e WHERE e.id = ?2
+        ON CONFLICT (webhook_id, event_id) DO NOTHING";
+
     // Sweeping.
+    ROTATED = "SELECT id FROM webhooks WHERE next_secret_from <= ?1 ORDER BY next_secret_from LIMIT ?2";
+    PROMOTE = "UPDATE webhooks SET secret = next_secret, next_secret = NULL, next_secret_from = NULL
+        WHERE id = ?1";
+    FIRST_ROTATED = "SELECT min(next_secret_from) FROM webhooks WHERE next_secret_from IS NOT NULL";
+    PRUNE_TALLIES = "DELETE FROM tallies WHERE (webhook_id, hour) IN
+        (SELECT webhook_id, hour FROM tallies WHERE hour < ?1 ORDER BY hour LIMIT ?2)";
+    OLDEST_TALLY = "SELECT min(hour) FROM tallies";
     OVERDUE = "SELECT webhook_id FROM lanes WHERE failing_since < ?1 ORDER BY failing_since LIMIT ?2";
     CLOSING = "SELECT webhook_id, closing, closing_at FROM lanes
         WHERE closing IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2";
@@ -182,10 +236,49 @@ statements! {
     PENDING = "SELECT due_at, leased FROM pending WHERE webhook_id = ?1 AND event_id = ?2";
     ATTEMPTS = "SELECT at, duration_ms, url_number, final, reason FROM attempts
         WHERE webhook_id = ?1 AND event_id = ?2 ORDER BY n";
-    ATTEMPT_LINES = "SELECT a.n, a.at, a.duration_ms, u.url, a.status, a.fault, a.fault_words, a.body, a.next_at
+    ATTEMPT_LINES = "SELECT a.at, a.duration_ms, u.url, a.status, a.fault, a.fault_words, a.body, a.next_at
         FROM attempts a JOIN webhook_urls u ON u.webhook_id = a.webhook_id AND u.number = a.url_number
         WHERE a.webhook_id = ?1 AND a.event_id = ?2 ORDER BY a.n";
     EVENT = "SELECT kind, booking, property_id, created_at, client, targets FROM events WHERE id = ?1";
+
+    EVENTS_BACK = "SELECT id, targets FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id DESC";
+
+    // Entitlements and event types.
+    ENTITLEMENT = "SELECT entitled, version FROM entitlements WHERE property_id = ?1";
+    SET_ENTITLEMENT = "INSERT INTO entitlements (property_id, entitled, version, updated_at)
+        VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (property_id) DO UPDATE
+        SET entitled = excluded.entitled, version = excluded.version, updated_at = excluded.updated_at";
+    EVENT_TYPE = "SELECT name, label, description, schema FROM event_types WHERE name = ?1";
+    EVENT_TYPES = "SELECT name, label, description, schema FROM event_types ORDER BY name";
+    PUT_EVENT_TYPE = "INSERT INTO event_types (name, label, description, schema, updated_at)
+        VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT (name) DO UPDATE
+        SET label = excluded.label, description = excluded.description, schema = excluded.schema,
+            updated_at = excluded.updated_at";
+
+    // The audit log.
+    INSERT_AUDIT = "INSERT INTO audit (at, author, client, action, subject, webhook_id, owner, before, after)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    UPDATE_AUDIT = "UPDATE audit SET after = ?2 WHERE id = ?1";
+    AUDIT = "SELECT id, at, author, client, action, subject, webhook_id, owner, before, after
+        FROM audit WHERE id < ?1 ORDER BY id DESC";
+    AUDIT_OF_WEBHOOK = "SELECT id, at, author, client, action, subject, webhook_id, owner, before, after
+        FROM audit WHERE webhook_id = ?2 AND id < ?1 ORDER BY id DESC";
+
+    // Figures.
+    COUNT = "INSERT INTO tallies (webhook_id, hour, accepted, delivered, failed, duration_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT (webhook_id, hour) DO UPDATE
+        SET accepted = accepted + excluded.accepted, delivered = delivered + excluded.delivered,
+            failed = failed + excluded.failed, duration_ms = duration_ms + excluded.duration_ms";
+    TALLIED = concat!(select_tallied!(), " WHERE hour >= ?1 AND hour <= ?2");
+    TALLIED_OF_WEBHOOK =
+        concat!(select_tallied!(), " WHERE hour >= ?1 AND hour <= ?2 AND webhook_id = ?3");
+    STATUSES = select_statuses!();
+    STATUS_OF_WEBHOOK = concat!(select_statuses!(), " WHERE w.id = ?1");
+    WAITING_NOW = select_waiting!();
+    WAITING_NOW_FOR_WEBHOOK = concat!(select_waiting!(), " AND p.webhook_id = ?1");
 
     // Tokens.
     INSERT_TOKEN = "INSERT INTO tokens (name, client, scopes, properties, hash, created_at)
@@ -193,5 +286,7 @@ statements! {
     TOKENS = "SELECT id, name, client, scopes, properties, created_at, revoked_at FROM tokens ORDER BY id";
     TOKEN = "SELECT id, name, client, scopes, properties, created_at, revoked_at FROM tokens
         WHERE hash = ?1 AND revoked_at IS NULL";
+    TOKEN_TO_REVOKE = "SELECT id, name, client, scopes, properties, created_at, revoked_at FROM tokens
+        WHERE id = ?1 AND revoked_at IS NULL";
     REVOKE_TOKEN = "UPDATE tokens SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
 }

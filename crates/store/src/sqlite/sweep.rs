@@ -5,7 +5,7 @@ use stayhook_core::{End, EventId, Reason, Span, UnixMs, WebhookId};
 
 use super::lanes::Lanes;
 use super::pack::Deliveries;
-use super::{closing, query, rows, sql};
+use super::{closing, query, rows, sql, stats};
 use crate::records::Record;
 use crate::targets::Targets;
 use crate::{StatusChanged, StoreError, Sweep, TargetFate};
@@ -134,7 +134,9 @@ pub(super) fn next(conn: &Connection, sweep: &Sweep) -> Result<Option<UnixMs>, S
     let expiry = event(sql::OLDEST_WAITING)?.map(|it| past(it, sweep.keep));
     let pruning = event(sql::OLDEST_EVENT)?.map(|it| past(it, sweep.prune));
     let handoff = oldest_handoff(conn)?.map(|(_, newest)| past(newest.accepted_at(), sweep.prune));
-    Ok([failing, closing, expiry, pruning, handoff].into_iter().flatten().min())
+    let rotation = query::number(conn, sql::FIRST_ROTATED, [])?.map(UnixMs);
+    let tallies = stats::next_prune(conn, sweep)?;
+    Ok([failing, closing, expiry, pruning, handoff, rotation, tallies].into_iter().flatten().min())
 }
 
 fn limit(batch: usize) -> i64 {

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, Row, params};
 use stayhook_core::{ClientId, UnixMs};
 
-use super::{query, rows, sql};
+use super::{audit, query, rows, sql};
+use crate::audit::Entry;
 use crate::columns::{Name, list_text, parse_properties, properties_text};
 use crate::{NewToken, StoreError, TokenHash, TokenLine};
 
@@ -18,7 +19,7 @@ pub(super) fn create(conn: &Connection, new: &NewToken) -> Result<TokenLine, Sto
         new.at.0,
     ];
     query::run(conn, sql::INSERT_TOKEN, row)?;
-    Ok(TokenLine {
+    let line = TokenLine {
         id: conn.last_insert_rowid(),
         name: new.name.clone(),
         client: new.client.clone(),
@@ -26,7 +27,9 @@ pub(super) fn create(conn: &Connection, new: &NewToken) -> Result<TokenLine, Sto
         properties: new.properties.clone(),
         created_at: new.at,
         revoked_at: None,
-    })
+    };
+    audit::write(conn, &Entry::token_created(&line))?;
+    Ok(line)
 }
 
 /// Every token, oldest first.
@@ -41,6 +44,8 @@ pub(super) fn find(conn: &Connection, hash: &TokenHash) -> Result<Option<TokenLi
 
 /// Revokes a token.
 pub(super) fn revoke(conn: &Connection, id: i64, at: UnixMs) -> Result<bool, StoreError> {
+    let Some(line) = query::one(conn, sql::TOKEN_TO_REVOKE, [id], read)? else { return Ok(false) };
+    audit::write(conn, &Entry::token_revoked(&line, at))?;
     Ok(query::run(conn, sql::REVOKE_TOKEN, params![id, at.0])? == 1)
 }
 

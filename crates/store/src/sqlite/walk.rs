@@ -32,7 +32,7 @@ pub(super) struct Walk<'s> {
 }
 
 impl<'s> Walk<'s> {
-    /// Starts after the given event, or at the newest. `closing`: what is in `pending` counts
+    /// Starts behind the given event, or at the newest. `closing`: what is in `pending` counts
     /// as cancelled.
     pub(super) fn start(
         conn: &Connection,
@@ -42,10 +42,8 @@ impl<'s> Walk<'s> {
         after: Option<EventId>,
         closing: bool,
     ) -> Result<Self, StoreError> {
-        let from = filter.since.map_or([0; 16], |since| EventId::floor(since).to_bytes());
-        let until = filter.until.map_or([0xff; 16], |until| EventId::floor(until).to_bytes());
-        let until = after.map_or(until, |after| after.to_bytes().min(until));
-        let range = params![webhook.0, from, until];
+        let (from, until) = range(filter, after);
+        let range = params![webhook.0, from.to_bytes(), until.to_bytes()];
         let places = Places::of(filter.state.as_deref());
         let mut sources = Vec::new();
         if places.attempts {
@@ -56,15 +54,20 @@ impl<'s> Walk<'s> {
         }
         if places.handoffs {
             let mut events = handed_off(conn, webhook)?;
-            events.retain(|event| (from..until).contains(&event.to_bytes()));
+            events.retain(|event| (from..until).contains(event));
             sources.push(Source::listed(events));
         }
         Ok(Self { sources })
     }
 
+    /// The next older event, which [`Walk::next`] gives.
+    pub(super) fn peek(&self) -> Option<EventId> {
+        self.sources.iter().filter_map(|source| source.head).max()
+    }
+
     /// The next older event, each once.
     pub(super) fn next(&mut self) -> Result<Option<EventId>, StoreError> {
-        let newest = self.sources.iter().filter_map(|source| source.head).max();
+        let newest = self.peek();
         if let Some(newest) = newest {
             for source in &mut self.sources {
                 if source.head == Some(newest) {
@@ -74,6 +77,19 @@ impl<'s> Walk<'s> {
         }
         Ok(newest)
     }
+}
+
+/// The events that the filter allows by their moment of acceptance, from the first id on up to
+/// the second; not `before`, nor what is newer.
+pub(super) fn range(filter: &DeliveryFilter, before: Option<EventId>) -> (EventId, EventId) {
+    let from = filter.since.map_or(EventId::from_bytes([0; 16]), EventId::floor);
+    let until = filter.until.map_or(EventId::from_bytes([0xff; 16]), EventId::floor);
+    (from, before.map_or(until, |before| before.min(until)))
+}
+
+/// The smallest id that is newer.
+pub(super) fn newer(event: EventId) -> EventId {
+    EventId::from_bytes(u128::from_be_bytes(event.to_bytes()).saturating_add(1).to_be_bytes())
 }
 
 struct Source<'s> {

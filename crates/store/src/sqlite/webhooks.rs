@@ -2,16 +2,17 @@
 
 use rusqlite::{Connection, params};
 use stayhook_core::{
-    ClientId, Description, EventPattern, PropertyId, Reason, Secrets, Status, Webhook, WebhookId,
+    ClientId, Credentials, Description, EventPattern, PropertyId, Reason, Secrets, Status, Webhook, WebhookId,
 };
 
 use super::closing::{self, CLOSED_AT_ONCE};
-use super::{lanes, query, rows, sql};
+use super::{audit, entitlements, lanes, query, rows, secrets, sql};
+use crate::audit::Entry;
 use crate::columns::{Name, StoredWebhook, list_text};
-use crate::seal::{Keyring, Purpose};
+use crate::seal::Keyring;
 use crate::{
-    ChangeError, CreateError, Entitlement, NewWebhook, Order, Page, PageRequest, Registered, Scope,
-    StoreError, WebhookFilter,
+    ChangeError, CreateError, NewWebhook, Order, Page, PageRequest, Registered, Scope, StoreError,
+    WebhookFilter,
 };
 
 /// Registers a webhook in the property's lowest free slot.
@@ -23,18 +24,14 @@ pub(super) fn create(
     let slot = free_slot(conn, new.property, new.limit)?;
     let webhook = insert(conn, new, slot)?;
     let id = webhook.id;
-    let sealed = keyring.seal(id, Purpose::SigningSecret, new.secret.expose().as_bytes());
-    let sealed = sealed.ok_or_else(|| StoreError::Unavailable("the system has no randomness".to_owned()))?;
-    query::run(conn, sql::SET_SECRET, params![id.0, sealed])?;
+    let (secrets, credentials) = (Secrets::only(new.secret.clone()), new.credentials.clone());
+    secrets::write(conn, keyring, id, &secrets)?;
+    secrets::write_credentials(conn, keyring, id, credentials.as_ref())?;
     query::run(conn, sql::INSERT_URL, params![id.0, 1, new.url])?;
     query::run(conn, sql::INSERT_LANE, [id.0])?;
-    Ok(Registered {
-        webhook,
-        secrets: Secrets::only(new.secret.clone()),
-        credentials: None,
-        entitlement: Entitlement::default(),
-        url_number: 1,
-    })
+    audit::write(conn, &Entry::created(&webhook, credentials.as_ref().map(Credentials::kind)))?;
+    let entitlement = entitlements::of(conn, new.property)?;
+    Ok(Registered { webhook, secrets, credentials, entitlement, url_number: 1 })
 }
 
 fn free_slot(conn: &Connection, property: PropertyId, limit: u32) -> Result<u32, CreateError> {
@@ -84,6 +81,17 @@ pub(super) fn find(
 ) -> Result<Option<StoredWebhook>, StoreError> {
     let found = query::one(conn, sql::WEBHOOK, [id.0], rows::webhook)?;
     Ok(found.filter(|it| scope.sees(&it.webhook.client, it.webhook.property)))
+}
+
+/// The webhook that an order is to change, where the scope sees it and its version allows that.
+pub(super) fn find_for(
+    conn: &Connection,
+    scope: &Scope,
+    id: WebhookId,
+    order: &Order,
+) -> Result<StoredWebhook, ChangeError> {
+    let found = find(conn, scope, id)?.ok_or(ChangeError::NotFound)?;
+    if order.allows(found.webhook.version) { Ok(found) } else { Err(ChangeError::OtherVersion) }
 }
 
 /// Whether the scope sees such a webhook.
@@ -140,17 +148,17 @@ pub(super) fn all(conn: &Connection) -> Result<Vec<StoredWebhook>, StoreError> {
 /// much.
 pub(super) fn delete(
     conn: &Connection,
+    keyring: &Keyring,
     scope: &Scope,
     id: WebhookId,
     order: &Order,
 ) -> Result<(), ChangeError> {
-    let found = find(conn, scope, id)?.ok_or(ChangeError::NotFound)?;
-    if !order.allows(found.webhook.version) {
-        return Err(ChangeError::OtherVersion);
-    }
-    query::run(conn, sql::DELETE_WEBHOOK, [id.0])?;
+    let found = find_for(conn, scope, id, order)?;
+    let credentials = found.credentials_kind(keyring);
+    secrets::overwriting(conn, || query::run(conn, sql::DELETE_WEBHOOK, [id.0]))?;
     query::run(conn, sql::DELETE_URLS, [id.0])?;
     lanes::write_failing(conn, id, &Status::ACTIVE)?;
     closing::close(conn, id, Reason::WebhookDeleted, order.at, CLOSED_AT_ONCE)?;
+    audit::write(conn, &Entry::deleted(&order.by, order.at, &found.webhook, credentials))?;
     Ok(())
 }

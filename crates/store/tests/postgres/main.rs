@@ -3,12 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that does not get what it needs has to panic")]
 
+mod administration;
+mod catalogue;
 mod database;
 mod inbox;
 mod nodes;
 mod partitions;
 mod support;
 mod takeover;
+mod upgrade;
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! A partition for each day, made ahead and on demand, and dropped whole.
 
 use stayhook_core::{DisableRule, Outcome, Span, UnixMs};
-use stayhook_store::{Fate, Origin, PostgresStore, Store, Sweep, Swept};
+use stayhook_store::{Fate, Origin, PostgresStore, Scope, Store, Sweep, Swept};
 
 use crate::support::*;
 
@@ -58,6 +58,28 @@ async fn days_are_dropped_whole() {
     // Nor does it know that the partition which it had seen is gone.
     accept(&two, vec![row(event(midnight, 7), &[])]).await;
     assert_eq!(house.number(DAYS).await, 7);
+}
+
+/// A day in which something was requeued a moment ago stays, whoever wanted to drop it.
+#[tokio::test]
+async fn a_day_in_which_something_waits_again_stays() {
+    let mut house = House::new().await;
+    let node = house.node().await;
+    let id = webhook(&node, 1).await;
+    let old = event(house.now().await.before(Span::days(40)), 1);
+    let handoff = send(&node, id, old).await;
+    let accepted =
+        conclusion(id, old, Origin::Handoff(handoff), 0, tried(Outcome::Accepted, old.accepted_at()));
+    conclude(&node, accepted, old.accepted_at()).await;
+    let now = house.now().await;
+    node.retry(&Scope::EVERYTHING, id, old, &order(now)).await.unwrap();
+    let drop = "SELECT stayhook.drop_day((SELECT min(day) FROM stayhook.days))";
+    assert_eq!(house.number(drop).await, 0);
+    assert!(node.event(old).await.unwrap().is_some());
+    assert_eq!(claim(&node, now).await.due.len(), 1);
+    house.run("DELETE FROM stayhook.pending").await;
+    assert_eq!(house.number(drop).await, 1);
+    assert!(node.event(old).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -7,9 +7,9 @@ use stayhook_core::{
     SigningSecret, Span, Subscription, UnixMs, WebhookId, WebhookOptions,
 };
 use stayhook_store::{
-    Claim, Claimed, Conclude, Concluded, Conclusion, HandoffId, Intake, Keyring, NewRow, NewWebhook, Origin,
-    PostgresOptions, PostgresStore, Receipt, Reply, Step, Store, StoreError, Target, TargetFate, Timing,
-    Tried,
+    Author, Claim, Claimed, Conclude, Concluded, Conclusion, HandoffId, Intake, Keyring, NewRow, NewWebhook,
+    Order, Origin, PostgresOptions, PostgresStore, Receipt, Reply, Step, Store, StoreError, Target,
+    TargetFate, Timing, Tried,
 };
 use stayhook_testkit::Postgres;
 
@@ -72,6 +72,11 @@ pub(crate) fn new_webhook(property: i64, at: UnixMs) -> NewWebhook {
         at,
         limit: 3,
     }
+}
+
+/// An order of whoever has the command line.
+pub(crate) fn order(at: UnixMs) -> Order {
+    Order::new(Author::Operator, at)
 }
 
 /// Registers a webhook of a property of its own.
