@@ -175,7 +175,8 @@ impl Store for PostgresStore {
     ) -> Result<Registered, ChangeError> {
         let changed = transaction!(self.shared.pooled(), |conn| async {
             let shift = Shift::read(conn, self.shared.timing, order.at).await?;
-            change::change(conn, shift, &self.keyring, scope, id, &patch, order, retry_by).await
+            let asked = change::Asked { patch: &patch, order, retry_by };
+            change::change(conn, shift, &self.keyring, scope, id, asked).await
         });
         let stored = changed.map_err(StoreError::from)??;
         Ok(stored.open(&self.keyring)?)

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 use stayhook_core::{
-    ClientId, DeliveryId, DisabledReason, EventKind, EventPattern, PropertyId, Span, State, Status, UnixMs,
-    Webhook, WebhookId,
+    ClientId, DeliveryId, Description, DisabledReason, EventKind, EventPattern, PropertyId, Span, State,
+    Status, UnixMs, Webhook, WebhookId,
 };
 
 use crate::columns::{properties_text, schema_text};
@@ -217,7 +217,7 @@ fn webhook_members(webhook: &Webhook, credentials: Option<&str>) -> Map<String, 
         ("propertyId", json!(webhook.property.get())),
         ("url", json!(webhook.url)),
         ("events", json!(patterns)),
-        ("description", json!(webhook.description.as_ref().map(|it| it.as_str()))),
+        ("description", json!(webhook.description.as_ref().map(Description::as_str))),
         ("status", json!(webhook.status.as_str())),
         ("disabledAt", json!(disabled_at)),
         ("disabledReason", json!(disabled_reason)),

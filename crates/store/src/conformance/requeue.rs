@@ -1,6 +1,8 @@
 //! Deliveries that are made due again: one by one, or by time window.
 
-use stayhook_core::{End, EventId, Held, Next, Progress, Reason, State, StatusChange, UnixMs, WebhookId};
+use stayhook_core::{
+    End, EventId, Held, Next, Progress, Reason, Span, State, StatusChange, UnixMs, WebhookId,
+};
 
 use super::fixtures::*;
 use crate::{Conclude, Due, Fate, PropertyScope, Recover, RequeueError, Scope, Step, Sweep, TargetFate};
@@ -146,6 +148,8 @@ pub async fn nothing_is_requeued_for_a_webhook_that_is_not_active(store: Any) {
         }
         let refused = store.recover(EVERYTHING, id, everything, &order(at(300))).await;
         assert!(matches!(refused, Err(RequeueError::NotActive(it)) if it == name));
+        let unknown = store.retry(EVERYTHING, id, event_id(9, 9), &order(at(300))).await;
+        assert!(matches!(unknown, Err(RequeueError::NotFound)));
     }
 }
 
@@ -277,12 +281,13 @@ async fn recover(store: &Any, id: WebhookId, recover: Recover, now: i64) -> u64 
     store.recover(EVERYTHING, id, recover, &order(at(now))).await.unwrap()
 }
 
-/// One delivery of every fate, a millisecond apart from the first on; then the webhook is active.
-async fn every_fate(store: &Any, id: WebhookId) {
-    let skip = |ms, reason| row(event_id(ms, 0), &[(id, TargetFate::Skip(reason))]);
-    send_and(store, id, event_id(1, 0), accepted(at(100))).await;
-    send_and(store, id, event_id(2, 0), failed(at(100))).await;
-    switch_off_and_on(store, id, at(200)).await;
+/// One delivery of every fate, a millisecond apart from `begin` on; then the webhook is active.
+async fn every_fate(store: &Any, id: WebhookId, begin: i64) {
+    let event = |ms| event_id(begin + ms, 0);
+    let skip = |ms, reason| row(event(ms), &[(id, TargetFate::Skip(reason))]);
+    send_and(store, id, event(1), accepted(at(begin + 100))).await;
+    send_and(store, id, event(2), failed(at(begin + 100))).await;
+    switch_off_and_on(store, id, at(begin + 200)).await;
     let skipped = [
         skip(3, Reason::WebhookDisabled),
         skip(4, Reason::OwnEvent),
@@ -290,10 +295,10 @@ async fn every_fate(store: &Any, id: WebhookId) {
         skip(6, Reason::Unsubscribed),
     ];
     accept(store, skipped.to_vec()).await;
-    send_and(store, id, event_id(7, 0), Step::Ended(End::Cancelled(Reason::NotEntitled))).await;
-    send_and(store, id, event_id(8, 0), Step::Ended(End::Expired(Reason::HoldLimit))).await;
-    send_and(store, id, event_id(9, 0), failed(at(100))).await;
-    send(store, id, event_id(10, 0)).await;
+    send_and(store, id, event(7), Step::Ended(End::Cancelled(Reason::NotEntitled))).await;
+    send_and(store, id, event(8), Step::Ended(End::Expired(Reason::HoldLimit))).await;
+    send_and(store, id, event(9), failed(at(begin + 100))).await;
+    send(store, id, event(10)).await;
 }
 
 /// What is due then, by the moment of acceptance.
@@ -306,7 +311,7 @@ async fn due(store: &Any, now: i64) -> Vec<i64> {
 /// webhook was disabled; delivered ones, other skips and what still goes on are neither.
 pub async fn recovery_requeues_what_failed_and_what_was_missed(store: Any) {
     let (id, other) = (webhook(&store).await, webhook(&store).await);
-    every_fate(&store, id).await;
+    every_fate(&store, id, 0).await;
     send_and(&store, other, event_id(2, 9), Step::Ended(End::Cancelled(Reason::NotEntitled))).await;
     assert_eq!(recover(&store, id, window(0, 1_000), 2_000).await, 4);
     for ms in [2, 3, 7, 8] {
@@ -330,13 +335,6 @@ pub async fn recovery_requeues_what_failed_and_what_was_missed(store: Any) {
 }
 
 pub async fn recovery_keeps_to_what_was_asked_for(store: Any) {
-    let ids = [(); 5].map(|()| webhook(&store));
-    let mut made = Vec::new();
-    for id in ids {
-        let id = id.await;
-        every_fate(&store, id).await;
-        made.push(id);
-    }
     let all = window(0, 1_000);
     let asked = [
         (Recover { missed: false, ..all }, vec![2, 7, 8]),
@@ -345,10 +343,22 @@ pub async fn recovery_keeps_to_what_was_asked_for(store: Any) {
         (window(3, 8), vec![3, 7]),
         (window(8, 3), vec![]),
     ];
-    for (id, (recover_, expected)) in made.iter().zip(asked) {
-        let number = recover(&store, *id, recover_, 2_000).await;
+    for (begin, (asked, expected)) in (0_u32..).step_by(10_000).zip(asked) {
+        let later = |it: Recover| {
+            let by = Span::millis(u64::from(begin));
+            Recover { since: it.since.after(by), until: it.until.after(by), ..it }
+        };
+        let begin = i64::from(begin);
+        let id = webhook(&store).await;
+        every_fate(&store, id, begin).await;
+        let number = recover(&store, id, later(asked), begin + 2_000).await;
         assert_eq!(number, u64::try_from(expected.len()).unwrap());
-        assert_eq!(due(&store, 2_000).await, expected);
+        let expected: Vec<i64> = expected.iter().map(|ms| begin + ms).collect();
+        assert_eq!(due(&store, begin + 2_000).await, expected);
+        // The rest can be had as well.
+        assert_eq!(recover(&store, id, later(all), begin + 3_000).await, 4 - number);
+        assert_eq!(due(&store, begin + 3_000).await.len() as u64, 4 - number);
+        store.delete_webhook(EVERYTHING, id, &order(at(begin + 4_000))).await.unwrap();
     }
 }
 
@@ -398,7 +408,7 @@ pub async fn what_is_too_old_expires_again(store: Any) {
     let everything = window(0, 1_000);
     assert_eq!(store.recover(EVERYTHING, id, everything, &order(late)).await.unwrap(), 1);
     assert_eq!(state(&store, id, event).await, State::Pending);
-    let later = late.after(stayhook_core::Span::hours(1));
+    let later = late.after(Span::hours(1));
     assert_eq!(sweep_at(later).await.expired, 1);
     let line = line(&store, id, event).await;
     assert_eq!(line.state, State::Ended(End::Expired(Reason::Retention)));

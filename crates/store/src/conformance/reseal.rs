@@ -24,8 +24,9 @@ pub async fn secrets_move_to_another_key(open: impl AsyncFn(Keyring) -> Result<A
     let old = || Keyring::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
     let new = || Keyring::parse("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").unwrap();
     let store = open(old()).await.unwrap();
-    for _ in 0..MANY {
-        webhook(&store).await;
+    for number in 0..MANY {
+        let of = i64::try_from(number).unwrap() + 1_000;
+        store.create_webhook(new_webhook(of)).await.unwrap();
     }
     let credentials = NewWebhook { credentials: Some(basic("first")), ..new_webhook(102) };
     let first = store.create_webhook(credentials).await.unwrap().webhook.id;

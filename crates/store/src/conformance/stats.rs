@@ -3,7 +3,7 @@
 use stayhook_core::{Span, StatusChange, UnixMs, WebhookId};
 
 use super::fixtures::*;
-use crate::{Stats, StatsRequest, Tally};
+use crate::{Stats, StatsRequest, Tally, TargetFate};
 
 fn tally(webhook: WebhookId, ms: i64, number: u64) -> Tally {
     Tally {
@@ -80,8 +80,8 @@ pub async fn webhooks_and_deliveries_are_counted_as_they_stand(store: Any) {
     wait(&store, active, event_id(5, 1)).await;
     send_and(&store, failing, event_id(0, 1), failed(at(100))).await;
     for number in 0..3 {
-        wait(&store, paused, event_id(1, number)).await;
-        wait(&store, disabled, event_id(1, number)).await;
+        let both = [(paused, TargetFate::Wait), (disabled, TargetFate::Wait)];
+        accept(&store, vec![row(event_id(1, number), &both)]).await;
     }
     switch(&store, paused, StatusChange::Pause, at(10)).await;
     switch(&store, disabled, StatusChange::Disable("spam".to_owned()), at(10)).await;

@@ -83,7 +83,7 @@ pub async fn scopes_hide_what_they_do_not_see(store: Any) {
     for blind in [scope("another", 101), scope("pms", 102)] {
         assert_eq!(store.webhook(&blind, id).await.unwrap(), None);
         let change = store.change_webhook(&blind, id, Default::default(), &order(at(1)), at(1)).await;
-        assert!(matches!(change, Err(crate::ChangeError::NotFound)));
+        assert!(matches!(change, Err(ChangeError::NotFound)));
         assert!(matches!(store.delete_webhook(&blind, id, &order(at(1))).await, Err(ChangeError::NotFound)));
         let first = PageRequest { after: None, limit: 1 };
         assert_eq!(store.deliveries(&blind, id, &Default::default(), first).await.unwrap(), None);

@@ -17,7 +17,15 @@ use super::{audit, registry, sql, webhooks};
 use crate::audit::{Entry, NewCredentials};
 use crate::columns::{Name, StoredWebhook, list_text, seal_credentials, status_columns};
 use crate::seal::Keyring;
-use crate::{ChangeError, Order, Patch, Scope};
+use crate::{ChangeError, Order, Patch, Scope, StoreError};
+
+/// What somebody asks for; see [`crate::Store::change_webhook`].
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) patch: &'a Patch,
+    pub(super) order: &'a Order,
+    pub(super) retry_by: UnixMs,
+}
 
 /// Makes the change by the rules of [`Webhook::changed`], all or nothing.
 pub(super) async fn change(
@@ -26,33 +34,26 @@ pub(super) async fn change(
     keyring: &Keyring,
     scope: &Scope,
     id: WebhookId,
-    patch: &Patch,
-    order: &Order,
-    retry_by: UnixMs,
+    asked: Asked<'_>,
 ) -> Result<Result<StoredWebhook, ChangeError>, Failure> {
     Lanes::lock(conn, shift, [id]).await?;
     let Some(mut stored) = webhooks::find(conn, scope, id).await? else {
         return Ok(Err(ChangeError::NotFound));
     };
-    if !order.allows(stored.webhook.version) {
+    if !asked.order.allows(stored.webhook.version) {
         return Ok(Err(ChangeError::OtherVersion));
     }
-    let (mut next, effects) = match stored.webhook.changed(&patch.change, order.at) {
+    let (mut next, effects) = match stored.webhook.changed(&asked.patch.change, asked.order.at) {
         Ok(changed) => changed,
         Err(refused) => return Ok(Err(refused.into())),
     };
-    // Whether they are the same nobody can tell from outside: only that there still are none.
-    let new = patch.credentials.as_ref().filter(|it| it.is_some() || stored.sealed_credentials.is_some());
-    let credentials = new.map(|new| NewCredentials {
-        before: stored.credentials_kind(keyring),
-        after: new.as_ref().map(Credentials::kind),
-    });
-    if !effects.changed && credentials.is_none() {
-        return Ok(Ok(stored));
-    }
+    let replaced = replaced(keyring, &stored, asked.patch)?;
     if !effects.changed {
+        if replaced.is_none() {
+            return Ok(Ok(stored));
+        }
         next.version += 1;
-        next.updated_at = order.at;
+        next.updated_at = asked.order.at;
     }
     if next.url != stored.webhook.url {
         stored.url_number += 1;
@@ -60,17 +61,39 @@ pub(super) async fn change(
         url.execute(&mut *conn).await?;
     }
     update(conn, &next, stored.url_number).await?;
-    if let Some(new) = new {
-        let sealed = new.as_ref().map(|it| seal_credentials(keyring, id, it)).transpose()?;
-        sqlx::query(sql::SET_CREDENTIALS).bind(id.0).bind(&sealed).execute(&mut *conn).await?;
-        stored.sealed_credentials = sealed;
+    if let Some(Replaced { sealed, .. }) = &replaced {
+        sqlx::query(sql::SET_CREDENTIALS).bind(id.0).bind(sealed).execute(&mut *conn).await?;
+        stored.sealed_credentials.clone_from(sealed);
     }
-    switch(conn, shift, &stored.webhook, &next, order.at).await?;
-    follow(conn, shift, &next, effects, order.at, retry_by).await?;
-    audit::write(conn, &Entry::changed(&order.by, &stored.webhook, &next, credentials.as_ref())).await?;
+    let kinds = replaced.as_ref().map(|it| &it.kinds);
+    audit::write(conn, &Entry::changed(&asked.order.by, &stored.webhook, &next, kinds)).await?;
+    switch(conn, shift, &stored.webhook, &next, asked.order.at).await?;
+    follow(conn, shift, &next, effects, asked.order.at, asked.retry_by).await?;
     registry::bump(conn, id).await?;
     stored.webhook = next;
     Ok(Ok(stored))
+}
+
+/// Credentials in place of those that were stored.
+struct Replaced {
+    sealed: Option<Vec<u8>>,
+    kinds: NewCredentials,
+}
+
+/// The credentials that take the place of those that are stored; `None` if they stay. Whether new ones are the old ones nobody can tell from outside, so that they count as new.
+fn replaced(
+    keyring: &Keyring,
+    stored: &StoredWebhook,
+    patch: &Patch,
+) -> Result<Option<Replaced>, StoreError> {
+    let Some(new) = &patch.credentials else { return Ok(None) };
+    if new.is_none() && stored.sealed_credentials.is_none() {
+        return Ok(None);
+    }
+    let sealed = new.as_ref().map(|it| seal_credentials(keyring, stored.webhook.id, it)).transpose()?;
+    let before = stored.credentials_kind(keyring);
+    let kinds = NewCredentials { before, after: new.as_ref().map(Credentials::kind) };
+    Ok(Some(Replaced { sealed, kinds }))
 }
 
 async fn update(conn: &mut PgConnection, next: &Webhook, url_number: u32) -> Result<(), Failure> {

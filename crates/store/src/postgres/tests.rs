@@ -19,7 +19,7 @@ async fn database() -> (PgConnection, Postgres) {
 #[tokio::test]
 async fn every_statement_prepares() {
     let (mut conn, _database) = database().await;
-    for (name, statement) in sql::ALL {
+    for (name, statement) in sql::ALL.iter().chain(sql::administration::ALL) {
         let prepared = conn.prepare(sqlx::SqlSafeStr::into_sql_str(*statement)).await;
         assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
     }

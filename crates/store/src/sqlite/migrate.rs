@@ -6,7 +6,7 @@ use super::{query, sql};
 use crate::StoreError;
 
 /// The statements that lead from each version to the next.
-const STEPS: [&str; 2] = [
+pub(super) const STEPS: [&str; 2] = [
     include_str!("../../../../migrations/sqlite/0001_init.sql"),
     include_str!("../../../../migrations/sqlite/0002_administration.sql"),
 ];
@@ -15,7 +15,7 @@ const STEPS: [&str; 2] = [
 const KNOWN: i64 = STEPS.len() as i64;
 
 /// Marks the file as ours: "STHK".
-const APPLICATION: i64 = 0x5354_484b;
+pub(super) const APPLICATION: i64 = 0x5354_484b;
 
 /// Checks that the database is one of ours, and brings it to the version that this program
 /// works with, if it may.

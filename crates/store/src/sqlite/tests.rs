@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use rusqlite::Connection;
-use stayhook_core::{DisableRule, EventId, EventType, PropertyId, Span, UnixMs};
+use rusqlite::{Connection, params};
+use stayhook_core::{
+    DisableRule, EventId, EventType, PropertyId, SigningSecret, Span, State, UnixMs, WebhookId,
+};
 use tempfile::TempDir;
 
 use super::{SqliteOptions, SqliteStore, migrate, open, sql};
-use crate::{Intake, Keyring, NewRow, Store, StoreError, Sweep};
+use crate::seal::Purpose;
+use crate::{Author, Claim, Entitlement, Intake, Keyring, NewRow, Order, Scope, Store, StoreError, Sweep};
 
 fn options(home: &TempDir) -> SqliteOptions {
     let keyring = Keyring::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
@@ -44,6 +47,70 @@ fn every_statement_prepares() {
     for (name, text) in sql::ALL {
         conn.prepare(text).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
+}
+
+/// A database of version 1, in use: one webhook that fails, a delivery that waits, a token.
+fn first_version(options: &SqliteOptions) {
+    let conn = Connection::open(&options.path).unwrap();
+    conn.execute_batch(migrate::STEPS[0]).unwrap();
+    conn.pragma_update(None, "application_id", migrate::APPLICATION).unwrap();
+    conn.pragma_update(None, "user_version", 1).unwrap();
+    conn.pragma_update(None, "journal_mode", "wal").unwrap();
+    let seal = |purpose, id, text: &str| options.keyring.seal(WebhookId(id), purpose, text.as_bytes());
+    let secret = seal(Purpose::SigningSecret, 1, SigningSecret::from_entropy([7; 32]).expose()).unwrap();
+    let check = seal(Purpose::KeyCheck, 0, "stayhook").unwrap();
+    let (event, targets) = (event(1, 0).id.to_bytes(), [0_u8, 0, 0, 0, 0, 0, 0, 1, 0, 0]);
+    conn.execute("INSERT INTO meta VALUES ('key_check', ?1)", [check]).unwrap();
+    conn.execute(
+        "INSERT INTO webhooks VALUES (1, 'pms', 101, 1, 'https://a.example.com/', 1, 'note', '[\"booking.*\"]',
+            'active', NULL, NULL, 1, 0, 'none', NULL, NULL, ?1, 4, 5, 6)",
+        [secret],
+    )
+    .unwrap();
+    conn.execute(
+        "INSERT INTO events VALUES (?1, 'booking.created', 101, '9001', 5, 'bookings', NULL, NULL, ?2, x'7b7d')",
+        params![event, targets],
+    )
+    .unwrap();
+    conn.execute(
+        "INSERT INTO attempts VALUES (1, ?1, 1, 6, 7, 1, 500, 'status', 'no', NULL, 9, NULL, NULL)",
+        [event],
+    )
+    .unwrap();
+    conn.execute("INSERT INTO pending VALUES (1, ?1, 9, 1, 1, '9001', 0)", [event]).unwrap();
+    conn.execute_batch(
+        "INSERT INTO webhook_urls VALUES (1, 1, 'https://a.example.com/');
+         INSERT INTO lanes VALUES (1, 9, 0, 6, 6, NULL, NULL);
+         INSERT INTO tokens VALUES (1, 'first', 'pms', '[\"admin\"]', '\"all\"', zeroblob(32), 5, NULL);",
+    )
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_is_brought_up_and_keeps_everything() {
+    let home = tempfile::tempdir().unwrap();
+    first_version(&options(&home));
+    let unmigrated = SqliteStore::open(SqliteOptions { migrate: false, ..options(&home) });
+    assert_eq!(unmigrated.err(), Some(StoreError::OlderSchema { found: 1, needed: 2 }));
+    let store = SqliteStore::open(options(&home)).unwrap();
+    let all = store.registry().await.unwrap();
+    let [one] = &all[..] else { panic!("one webhook") };
+    assert_eq!((one.webhook.id, one.webhook.version, one.url_number), (WebhookId(1), 4, 1));
+    assert_eq!(one.webhook.status.failing().map(|it| it.since), Some(UnixMs(6)));
+    assert_eq!(one.secrets.current.expose(), SigningSecret::from_entropy([7; 32]).expose());
+    assert!(one.secrets.next.is_none() && one.credentials.is_none());
+    assert_eq!(one.entitlement, Entitlement::default());
+    let delivery = store.delivery(&Scope::EVERYTHING, WebhookId(1), event(1, 0).id).await.unwrap();
+    let (line, attempts) = delivery.unwrap();
+    assert_eq!((line.state, line.attempts, line.next_attempt_at), (State::Pending, 1, Some(UnixMs(9))));
+    assert_eq!(attempts[0].reply.status, Some(500));
+    assert_eq!(store.tokens().await.unwrap()[0].name, "first");
+    let due = Claim { now: UnixMs(9), lease: Span::seconds(1), lanes: 1, per_lane: 1, skip: vec![] };
+    assert_eq!(store.claim(due).await.unwrap().due[0].body.as_ref(), b"{}");
+    // And what is new works on it.
+    let by = Order::new(Author::Operator, UnixMs(10));
+    let entitled = store.set_entitlement(PropertyId::new(101).unwrap(), false, &by).await.unwrap();
+    assert_eq!(entitled[0].entitlement.set, Some(false));
 }
 
 /// A statement whose cost grows with the database would be found out too late.

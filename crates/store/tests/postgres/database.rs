@@ -1,7 +1,9 @@
 //! Databases that are not as they should be, and connections that break.
 
+use std::sync::Arc;
+
 use stayhook_core::UnixMs;
-use stayhook_store::{Accepted, Intake, Store, StoreError, Timing};
+use stayhook_store::{Accepted, Intake, Store, StoreError, Timing, conformance};
 use stayhook_testkit::Postgres;
 
 use crate::support::*;
@@ -51,6 +53,16 @@ async fn another_key_is_noticed() {
     let other = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
     let opened = open_with(&house.database, Timing::Caller, other).await;
     assert_eq!(opened.err(), Some(StoreError::WrongKey));
+}
+
+#[tokio::test]
+async fn secrets_move_to_another_key() {
+    let database = Postgres::create().unwrap();
+    conformance::reseal::secrets_move_to_another_key(async |keyring| {
+        let store = open_under(&database, Timing::Caller, keyring).await?;
+        Ok(Arc::new(store) as Arc<dyn Store>)
+    })
+    .await;
 }
 
 #[tokio::test]

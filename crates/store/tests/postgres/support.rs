@@ -53,7 +53,14 @@ pub(crate) async fn open_with(
     timing: Timing,
     key: &str,
 ) -> Result<PostgresStore, StoreError> {
-    let keyring = Keyring::parse(key).unwrap();
+    open_under(database, timing, Keyring::parse(key).unwrap()).await
+}
+
+pub(crate) async fn open_under(
+    database: &Postgres,
+    timing: Timing,
+    keyring: Keyring,
+) -> Result<PostgresStore, StoreError> {
     let url = database.url().to_owned();
     PostgresStore::open(PostgresOptions { url, keyring, migrate: true, node: "test".to_owned(), timing })
         .await
