@@ -39,16 +39,32 @@ impl Model {
         state.deliver_signals(time.now);
     }
 
-    /// The earliest moment at which the store, or somebody who asks it, has something to do, by
-    /// the store's clock; `sweep` says what is asked for.
+    /// The earliest moment at which somebody who asks the store gets something to do, by the
+    /// store's clock; `sweep` says what is asked for.
     pub fn next_due(&self, sweep: &Sweep) -> Option<UnixMs> {
         let state = self.lock();
         let time = Time { now: sweep.now, shift: 0 };
         let claims = state.pending.iter().filter(|((id, _), _)| state.may_be_claimed(*id));
-        let claims = claims.map(|(_, it)| it.due);
+        claims.map(|(_, it)| it.due).chain(state.next(sweep, time)).min()
+    }
+
+    /// When the next delivery may be claimed, or a lease runs out, by the store's clock.
+    pub fn next_claim(&self) -> Option<UnixMs> {
+        let state = self.lock();
+        let claims = state.pending.iter().filter(|((id, _), _)| state.may_be_claimed(*id));
+        claims.map(|(_, it)| it.due).min()
+    }
+
+    /// When a node hears something next, or a silent one is given up.
+    pub fn next_signal(&self) -> Option<UnixMs> {
+        if !self.has_neighbours() {
+            return None;
+        }
+        let state = self.lock();
+        // Somebody has to be there who looks.
+        let watched = state.nodes.values().any(Option::is_none);
         let deaths = state.nodes.values().flatten().map(|since| since.after(DEAD_AFTER));
-        let signals = state.signals.iter().map(|(at, _)| *at);
-        claims.chain(deaths).chain(signals).chain(state.next(sweep, time)).min()
+        deaths.filter(|_| watched).chain(state.signals.iter().map(|(at, _)| *at)).min()
     }
 
     /// Whether anything may still happen to a delivery by itself.

@@ -1,0 +1,170 @@
+//! A history, arranged for reading.
+
+use std::collections::BTreeMap;
+
+use stayhook_core::{EventId, Span, UnixMs, WebhookId};
+
+use crate::history::{Accepted, Applied, Entry, Sent, What};
+use crate::plan::Plan;
+
+/// A webhook or delivery, and when it was.
+pub(super) type Delivery = (WebhookId, EventId);
+
+pub(super) struct Book<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) entries: &'a [Entry],
+    /// By number.
+    pub(super) flights: Vec<Flight<'a>>,
+    /// The flights of each delivery, in order.
+    pub(super) by_delivery: BTreeMap<Delivery, Vec<usize>>,
+    pub(super) events: BTreeMap<EventId, (usize, &'a Accepted)>,
+    /// Every form that a webhook had, with the entry that shows it.
+    pub(super) forms: BTreeMap<WebhookId, Vec<(usize, &'a Applied)>>,
+    pub(super) troubles: Vec<Trouble>,
+}
+
+/// A request, from beginning to end.
+pub(super) struct Flight<'a> {
+    pub(super) sent: &'a Sent,
+    pub(super) node: usize,
+    /// The entry that shows its beginning, and when that was.
+    pub(super) entry: usize,
+    pub(super) at: UnixMs,
+    pub(super) landing: Option<Landing>,
+    /// The entry that shows that its sender was lost.
+    pub(super) lost: Option<usize>,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy)]
+pub(super) struct Landing {
+    pub(super) entry: usize,
+    pub(super) at: UnixMs,
+    pub(super) status: Option<u16>,
+    /// The engine's own fault.
+    pub(super) ours: bool,
+}
+
+impl Landing {
+    pub(super) fn accepted(&self) -> bool {
+        self.status.is_some_and(|it| (200..300).contains(&it))
+    }
+}
+
+/// A time in which a node is not itself, and the aftermath of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trouble {
+    pub(super) node: usize,
+    pub(super) kind: Kind,
+    pub(super) from: UnixMs,
+    /// With the time that others take to notice and to make up for it.
+    pub(super) until: UnixMs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Crash,
+    Freeze,
+    Stop,
+    Outage,
+    Clock,
+}
+
+/// Fifteen seconds until a node counts as dead, a minute until a lease runs out, and some more
+/// to get everything going again.
+const AFTERMATH: Span = Span::seconds(90);
+
+impl<'a> Book<'a> {
+    pub(super) fn read(plan: &'a Plan, entries: &'a [Entry]) -> Self {
+        let mut book = Self {
+            plan,
+            entries,
+            flights: Vec::new(),
+            by_delivery: BTreeMap::new(),
+            events: BTreeMap::new(),
+            forms: BTreeMap::new(),
+            troubles: Vec::new(),
+        };
+        for (place, entry) in entries.iter().enumerate() {
+            book.add(place, entry);
+        }
+        book
+    }
+
+    fn add(&mut self, place: usize, entry: &'a Entry) {
+        let Entry { at, node, what } = entry;
+        let (at, node) = (*at, *node);
+        match what {
+            What::Sent(sent) => {
+                let flight = Flight { sent, node, entry: place, at, landing: None, lost: None };
+                self.by_delivery.entry((sent.webhook, sent.event)).or_default().push(self.flights.len());
+                self.flights.push(flight);
+            }
+            What::Ended { send, status, ours, .. } => {
+                let landing = Landing { entry: place, at, status: *status, ours: *ours };
+                self.flights[*send].landing = Some(landing);
+            }
+            What::Lost { send } => self.flights[*send].lost = Some(place),
+            What::Accepted(event) => {
+                self.events.insert(event.event, (place, event));
+            }
+            What::Applied(applied) => {
+                self.forms.entry(applied.webhook.id).or_default().push((place, applied));
+            }
+            What::Crashed => self.begin(node, Kind::Crash, at),
+            What::Frozen => self.begin(node, Kind::Freeze, at),
+            What::Stopping => self.begin(node, Kind::Stop, at),
+            What::Started | What::Thawed => self.end(node, at),
+            What::Outage { until } => {
+                let until = until.after(AFTERMATH);
+                self.troubles.push(Trouble { node, kind: Kind::Outage, from: at, until });
+            }
+            What::ClockSet { by_ms } => {
+                let until = at.after(AFTERMATH).after(Span::millis(by_ms.unsigned_abs()));
+                self.troubles.push(Trouble { node, kind: Kind::Clock, from: at, until });
+            }
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, node: usize, kind: Kind, from: UnixMs) {
+        self.end(node, from);
+        self.troubles.push(Trouble { node, kind, from, until: UnixMs(i64::MAX) });
+    }
+
+    fn end(&mut self, node: usize, at: UnixMs) {
+        let open = |it: &&mut Trouble| it.node == node && it.until == UnixMs(i64::MAX);
+        if let Some(trouble) = self.troubles.iter_mut().find(open) {
+            trouble.until = at.after(AFTERMATH);
+        }
+    }
+
+    /// Whether any node was in trouble of such a kind at some moment between these.
+    pub(super) fn troubled(&self, kinds: &[Kind], from: UnixMs, until: UnixMs) -> bool {
+        let is = |it: &Trouble| kinds.contains(&it.kind) && it.from <= until && from <= it.until;
+        self.troubles.iter().any(is)
+    }
+
+    /// The same, for a loss of what a node held in memory.
+    pub(super) fn lost_something(&self, from: UnixMs, until: UnixMs) -> bool {
+        self.troubled(&[Kind::Crash, Kind::Freeze, Kind::Outage], from, until)
+    }
+
+    /// The form of a webhook at an entry.
+    pub(super) fn form(&self, webhook: WebhookId, entry: usize) -> Option<&'a Applied> {
+        let forms = self.forms.get(&webhook)?;
+        forms.iter().rev().find(|(at, _)| *at <= entry).map(|(_, form)| *form)
+    }
+
+    /// How far a node's clock is ahead of the true time at an entry.
+    pub(super) fn offset(&self, node: usize, entry: usize) -> i64 {
+        let set = self.entries[..entry].iter().filter(|it| it.node == node);
+        let by = |it: &Entry| if let What::ClockSet { by_ms } = it.what { by_ms } else { 0 };
+        if self.plan.settings.nodes == 1 { 0 } else { set.map(by).sum() }
+    }
+
+    /// The booking of an event, as a key.
+    pub(super) fn booking(&self, event: EventId) -> Option<String> {
+        self.events.get(&event)?.1.booking.as_ref().map(stayhook_core::BookingId::key)
+    }
+}
