@@ -3,8 +3,10 @@
 //! of the engine, reads the history. docs/reliability.md says how to replay one.
 
 #![allow(clippy::unwrap_used, reason = "a simulation that cannot go on has failed")]
+#![allow(clippy::disallowed_methods, reason = "which seeds to run is said in the environment")]
 
 mod calls;
+mod checker;
 mod clock;
 mod database;
 mod dice;
@@ -13,33 +15,112 @@ mod network;
 mod node;
 mod plan;
 mod receivers;
+mod report;
 mod rng;
+mod shrink;
 mod watched;
 mod world;
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use database::Database;
 use plan::{Ground, Plan};
+use report::{outline, report};
+use shrink::{Failure, failure, shrink};
+use stayhook_testkit::Postgres;
+
+/// So many seeds are simulated unless the environment says otherwise.
+const SEEDS: u64 = 2_000;
+/// So many on each real database.
+const SEEDS_ON_DATABASES: u64 = 20;
+
+/// `SEED` for one of them, `SEEDS` for so many, `FROM` for where they begin.
+fn seeds(default: u64) -> Range<u64> {
+    let number = |name| std::env::var(name).ok().map(|it| it.parse().unwrap());
+    if let Some(seed) = number("SEED") {
+        return seed..seed + 1;
+    }
+    let from = number("FROM").unwrap_or(1);
+    from..from + number("SEEDS").unwrap_or(default)
+}
 
 #[test]
-fn probe() {
-    let from: u64 = 1;
-    let begun = std::time::Instant::now();
-    let (mut entries, mut moves, mut sent) = (0, 0, 0);
-    for seed in from..from + 50 {
+fn every_seed_keeps_the_rules() {
+    let seeds = seeds(SEEDS);
+    let begun = Instant::now();
+    let failures = Mutex::new(BTreeMap::<&str, (u64, Failure)>::new());
+    let (next, total) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        break;
+                    }
+                    let Some(failed) = failure(&Plan::of(seed, Ground::Shared)) else { continue };
+                    total.fetch_add(1, Ordering::Relaxed);
+                    let mut failures = failures.lock().unwrap();
+                    let (count, _) = failures.entry(failed.violation.rule).or_insert((0, failed));
+                    *count += 1;
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    println!("{} seeds in {:.1?}", seeds.end - seeds.start, begun.elapsed());
+    let most = std::env::var("SHOW").ok().map_or(1, |it| it.parse().unwrap());
+    let kinds: Vec<String> = failures
+        .iter()
+        .map(|(rule, (count, it))| format!("{count} seeds break {rule}, such as {}", it.plan.seed))
+        .collect();
+    let told: Vec<String> =
+        failures.into_values().take(most).map(|(_, failed)| report(&shrink(failed))).collect();
+    assert!(kinds.is_empty(), "{}\n\n{}", kinds.join("\n"), told.join("\n\n"));
+}
+
+#[test]
+fn a_seed_gives_the_same_history_twice() {
+    for seed in seeds(40) {
         let plan = Plan::of(seed, Ground::Shared);
-        let at = std::time::Instant::now();
-        let outcome = world::run(&plan);
-        entries += outcome.history.len();
-        moves += outcome.moves.len();
-        let s = outcome.history.iter().filter(|it| matches!(it.what, history::What::Sent(_))).count();
-        sent += s;
-        println!(
-            "seed {seed}: steps {} nodes {} {} entries, {} moves, {s} sent, {:?}",
-            plan.steps.len(),
-            plan.settings.nodes,
-            outcome.history.len(),
-            outcome.moves.len(),
-            at.elapsed()
-        );
+        let [first, second] = [0, 1].map(|_| world::run(&plan));
+        assert_eq!(first.moves, second.moves, "seed {seed}");
+        assert_same(seed, &outline(&first.history), &outline(&second.history));
     }
-    println!("{entries} entries {moves} moves {sent} sent {:?}", begun.elapsed());
+}
+
+/// Everything that can be seen from outside is the same on SQLite as on the model.
+#[test]
+fn sqlite_has_the_same_history_as_the_model() {
+    for seed in seeds(SEEDS_ON_DATABASES) {
+        compare(seed, Database::Sqlite(tempfile::tempdir().unwrap()));
+    }
+}
+
+/// The same on PostgreSQL.
+#[test]
+fn postgres_has_the_same_history_as_the_model() {
+    for seed in seeds(SEEDS_ON_DATABASES) {
+        compare(seed, Database::Postgres(Postgres::create().unwrap()));
+    }
+}
+
+fn compare(seed: u64, database: Database) {
+    let plan = Plan::of(seed, Ground::Alone);
+    let model = world::run(&plan);
+    let real = world::run_on(&plan, Some(database), Some(model.moves));
+    assert_same(seed, &outline(&model.history), &outline(&real.history));
+}
+
+fn assert_same(seed: u64, expected: &[String], found: &[String]) {
+    let differs = expected.iter().zip(found).position(|(a, b)| a != b);
+    let differs = differs.or((expected.len() != found.len()).then(|| expected.len().min(found.len())));
+    if let Some(at) = differs {
+        let around = |lines: &[String]| lines[at.saturating_sub(3)..lines.len().min(at + 3)].join("\n  ");
+        panic!("seed {seed}, entry {at}: expected\n  {}\nfound\n  {}", around(expected), around(found));
+    }
 }

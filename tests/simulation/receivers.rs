@@ -28,7 +28,7 @@ pub(crate) enum Behaviour {
     Says(u16),
     /// Asks to be left alone for so many seconds, with 429 or 503.
     Busy(u16, u64),
-    /// The engine's own resolver fails.
+    /// Well, but the engine's own resolver fails now and then.
     Unresolved,
 }
 
@@ -67,7 +67,8 @@ impl Behaviour {
             Self::Dead => (quick, failed(FaultClass::Connect)),
             Self::Says(status) => (quick, says(status)),
             Self::Busy(status, seconds) => (quick, busy(status, seconds)),
-            Self::Unresolved => (quick, failed(FaultClass::Interrupted)),
+            Self::Unresolved if mix(&[luck, 4]) % 100 < 40 => (quick, failed(FaultClass::Interrupted)),
+            Self::Unresolved => (quick, says(200)),
         };
         if after < timeout {
             return Reaction { after, answer };

@@ -27,7 +27,7 @@ const APPROACH: Span = Span::seconds(62);
 /// The same for deliveries, which are looked for every five seconds.
 const SHORT_APPROACH: Span = Span::seconds(7);
 /// A simulation that goes on for so many moves does not come to an end.
-const MOST_MOVES: usize = 400_000;
+const MOST_MOVES: usize = 100_000;
 
 /// What came of a plan.
 pub(crate) struct Outcome {
@@ -111,7 +111,11 @@ impl World<'_> {
             }
             let upcoming = steps.peek().map(|it| START.after(it.at));
             let Some(to) = self.next_move(upcoming) else { break };
-            assert!(self.moves.len() < MOST_MOVES, "the simulation does not come to an end");
+            assert!(
+                self.moves.len() < MOST_MOVES,
+                "the simulation does not come to an end: {}",
+                self.stuck()
+            );
             self.moves.push(to);
             self.outside.timeline.advance(to);
             if let Some(model) = self.database.as_model() {
@@ -125,6 +129,14 @@ impl World<'_> {
             node.end(UnixMs(i64::MAX));
         }
         Outcome { history: self.outside.history.take(), moves: self.moves }
+    }
+
+    /// What goes on when nothing comes to an end.
+    fn stuck(&self) -> String {
+        let recent: Vec<String> = self.moves.iter().rev().take(4).map(|it| it.rfc3339_millis()).collect();
+        let conditions: Vec<Condition> = self.nodes.iter().map(|it| it.condition).collect();
+        let due = self.database.as_model().and_then(|it| it.next_due(&self.sweep()));
+        format!("seed {}, time {recent:?}, nodes {conditions:?}, next due {due:?}", self.plan.seed)
     }
 
     fn now(&self) -> UnixMs {

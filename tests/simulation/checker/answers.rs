@@ -62,7 +62,11 @@ fn enqueued(book: &Book<'_>, place: usize, call: &Call, result: Enqueued) -> Opt
         return Some(violation("rule 1: acknowledged but not stored", place, format!("{id}")));
     };
     (stored != deliveries as usize).then(|| {
-        violation("section 5: another number of deliveries", place, format!("{id}: told {deliveries}, stored {stored}"))
+        violation(
+            "section 5: another number of deliveries",
+            place,
+            format!("{id}: told {deliveries}, stored {stored}"),
+        )
     })
 }
 

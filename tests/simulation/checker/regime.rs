@@ -79,7 +79,8 @@ fn may_be_served(book: &Book<'_>, flight: &Flight<'_>) -> bool {
 /// Whether the oldest of what the node may believe is something that was said.
 fn knows_all(book: &Book<'_>, flight: &Flight<'_>, property: PropertyId) -> bool {
     let said = book.entries[..flight.entry].iter().enumerate();
-    let said = said.filter(|(_, it)| matches!(it.what, What::Entitled { property: of, .. } if of == property));
+    let said =
+        said.filter(|(_, it)| matches!(it.what, What::Entitled { property: of, .. } if of == property));
     said.into_iter().any(|(place, _)| must_know(book, flight, place))
 }
 
@@ -89,7 +90,10 @@ fn property(book: &Book<'_>, flight: &Flight<'_>) -> Option<PropertyId> {
 
 fn is_own(book: &Book<'_>, flight: &Flight<'_>) -> bool {
     let own = book.events.get(&flight.sent.event).is_some_and(|(_, it)| it.own);
-    own && book.forms.get(&flight.sent.webhook).is_some_and(|it| it.iter().all(|(_, form)| form.webhook.options.skip_own))
+    own && book
+        .forms
+        .get(&flight.sent.webhook)
+        .is_some_and(|it| it.iter().all(|(_, form)| form.webhook.options.skip_own))
 }
 
 /// What the sender of a request may have believed: the last thing that it must have known, and

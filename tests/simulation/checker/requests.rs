@@ -19,17 +19,33 @@ pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
         let sent = flight.sent;
         let body = *bodies.entry((sent.webhook, sent.event)).or_insert(&sent.body);
         if *body != sent.body {
-            found.push(violation("rule 1: another body under the same id", flight.entry, format!("{sent:?}")));
+            found.push(violation(
+                "rule 1: another body under the same id",
+                flight.entry,
+                format!("{sent:?}"),
+            ));
         }
         let named = format!(r#""id":"{}""#, sent.event);
         if !String::from_utf8_lossy(&sent.body).contains(&named) {
-            found.push(violation("section 6: the body names another event", flight.entry, format!("{sent:?}")));
+            found.push(violation(
+                "section 6: the body names another event",
+                flight.entry,
+                format!("{sent:?}"),
+            ));
         }
         if sent.timestamp != sent.wall.as_seconds() {
-            found.push(violation("section 6: not this attempt's timestamp", flight.entry, format!("{sent:?}")));
+            found.push(violation(
+                "section 6: not this attempt's timestamp",
+                flight.entry,
+                format!("{sent:?}"),
+            ));
         }
         if !is_signed(book, flight) {
-            found.push(violation("section 6: signed with no secret in use", flight.entry, format!("{sent:?}")));
+            found.push(violation(
+                "section 6: signed with no secret in use",
+                flight.entry,
+                format!("{sent:?}"),
+            ));
         }
     }
     found
@@ -39,7 +55,9 @@ pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
 fn is_signed(book: &Book<'_>, flight: &Flight<'_>) -> bool {
     let sent = flight.sent;
     let forms = known_forms(book, flight, sent.webhook);
-    forms.iter().any(|secrets| [sent.wall, sent.wall.before(HEARSAY)].iter().any(|at| fits(secrets, *at, sent)))
+    forms
+        .iter()
+        .any(|secrets| [sent.wall, sent.wall.before(HEARSAY)].iter().any(|at| fits(secrets, *at, sent)))
 }
 
 fn fits(secrets: &Secrets, at: UnixMs, sent: &Sent) -> bool {
@@ -90,7 +108,8 @@ pub(super) fn must_know(book: &Book<'_>, flight: &Flight<'_>, entry: usize) -> b
 fn answered(book: &Book<'_>, entry: usize, before: usize) -> bool {
     let node = book.entries[entry].node;
     let earlier = book.entries[..entry].iter().rev().filter(|it| it.node == node);
-    let mut asked = earlier.filter_map(|it| if let What::Asked { step, .. } = it.what { Some(step) } else { None });
+    let mut asked =
+        earlier.filter_map(|it| if let What::Asked { step, .. } = it.what { Some(step) } else { None });
     let Some(step) = asked.next() else { return true };
     let is = |what: &What| matches!(what, What::Answered { step: it, .. } if *it == step);
     book.entries[entry..before].iter().any(|it| is(&it.what))

@@ -19,7 +19,11 @@ pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
                 let own = of_webhook.entry((entry.node, sent.webhook)).or_insert(0);
                 *own += 1;
                 if *all > settings.concurrency {
-                    found.push(violation("rule 10: too many in flight", place, format!("{all} at node {}", entry.node)));
+                    found.push(violation(
+                        "rule 10: too many in flight",
+                        place,
+                        format!("{all} at node {}", entry.node),
+                    ));
                 }
                 if *own > settings.per_webhook {
                     found.push(violation("rule 10: more than its share", place, format!("{own}, {sent:?}")));

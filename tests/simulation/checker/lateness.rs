@@ -1,0 +1,228 @@
+//! Nothing that is due waits while its webhook has nothing else to do (rules 1, 3 and 10):
+//! neither because it was forgotten, nor because of other webhooks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stayhook_core::{EventId, Held, Next, PropertyId, Span, Status, UnixMs, WebhookId};
+use stayhook_store::{Fate, TargetFate};
+
+use super::book::{Book, Delivery};
+use super::{Violation, violation};
+use crate::history::{Accepted, Answered, Entry, What, Written};
+use crate::plan::Call;
+
+/// So long a due delivery of a webhook may wait that has nothing in flight and is known to be
+/// quick, on a node that is alone.
+const PROMPT: Span = Span::millis(100);
+/// The same with neighbours, who have to hear of it.
+const HEARD: Span = Span::millis(1_200);
+/// The same for a webhook that takes its time: those share a part of the node.
+const SLOW: Span = Span::seconds(60);
+/// An attempt that takes longer is slow.
+const QUICK: Span = Span::seconds(1);
+
+struct Watch<'a, 'b> {
+    book: &'b Book<'a>,
+    waiting: BTreeMap<Delivery, Wait>,
+    in_flight: BTreeMap<WebhookId, usize>,
+    may_send: BTreeMap<WebhookId, bool>,
+    refused: BTreeSet<PropertyId>,
+    slow: BTreeSet<WebhookId>,
+    /// The calls that resume something, by step.
+    resumes: BTreeMap<usize, (WebhookId, Held)>,
+    found: Vec<Violation>,
+}
+
+/// A delivery that waits.
+struct Wait {
+    due: UnixMs,
+    late: Span,
+    told: bool,
+}
+
+pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
+    let mut watch = Watch {
+        book,
+        waiting: BTreeMap::new(),
+        in_flight: BTreeMap::new(),
+        may_send: BTreeMap::new(),
+        refused: BTreeSet::new(),
+        slow: BTreeSet::new(),
+        resumes: BTreeMap::new(),
+        found: Vec::new(),
+    };
+    let mut before = UnixMs(0);
+    for (place, entry) in book.entries.iter().enumerate() {
+        if entry.at > before {
+            watch.pass(place, before, entry.at);
+            before = entry.at;
+        }
+        watch.read(place, entry);
+    }
+    watch.found
+}
+
+impl Watch<'_, '_> {
+    /// Time passes in which nothing is seen.
+    fn pass(&mut self, place: usize, from: UnixMs, until: UnixMs) {
+        let from = self.excused_until(from);
+        if from >= until {
+            return;
+        }
+        let keep = self.book.plan.settings.keep;
+        for ((webhook, event), wait) in &mut self.waiting {
+            let busy = self.in_flight.get(webhook).is_some_and(|it| *it > 0);
+            let served =
+                self.book.events.get(event).is_none_or(|(_, it)| !self.refused.contains(&it.property));
+            let kept = event.accepted_at().after(keep) > until;
+            if busy || !served || !kept || !self.may_send.get(webhook).copied().unwrap_or(false) {
+                continue;
+            }
+            let late = until.since(wait.due.max(from));
+            wait.late = crate::plan::sum(wait.late, late);
+            let most = match (self.slow.contains(webhook), self.book.plan.settings.nodes) {
+                (true, _) => SLOW,
+                (false, 1) => PROMPT,
+                (false, _) => HEARD,
+            };
+            if wait.late > most && !wait.told {
+                wait.told = true;
+                let words = format!(
+                    "webhook {webhook} {event}, due {}, waited {}",
+                    wait.due.rfc3339_millis(),
+                    wait.late
+                );
+                self.found.push(violation("rule 10: due, free to go, and not sent", place, words));
+            }
+        }
+    }
+
+    /// Until when nobody is to be blamed.
+    fn excused_until(&self, from: UnixMs) -> UnixMs {
+        let troubles = self.book.troubles.iter().filter(|it| it.from <= from && from < it.until);
+        troubles.map(|it| it.until).max().unwrap_or(from)
+    }
+
+    fn read(&mut self, place: usize, entry: &Entry) {
+        match &entry.what {
+            What::Accepted(event) => self.accept(event, entry.at),
+            What::Sent(sent) => {
+                self.waiting.remove(&(sent.webhook, sent.event));
+                *self.in_flight.entry(sent.webhook).or_default() += 1;
+            }
+            What::Ended { send, .. } | What::Lost { send } => self.land(*send, entry.at),
+            What::Written(written) => self.write(place, entry, written),
+            What::Applied(it) => {
+                let webhook = &it.webhook;
+                let active = matches!(webhook.status, Status::Active { .. });
+                self.may_send.insert(webhook.id, active);
+                self.retain(webhook.id, |event, book| wants(book, webhook.id, event, place));
+                if matches!(webhook.status, Status::Disabled { .. }) {
+                    self.retain(webhook.id, |_, _| false);
+                }
+                self.pull_forward(webhook.id, place, entry.at);
+            }
+            What::Status { webhook, status: Status::Disabled { .. } } | What::Gone { webhook } => {
+                self.may_send.insert(*webhook, false);
+                self.retain(*webhook, |_, _| false);
+            }
+            What::Entitled { property, entitled: true } => {
+                self.refused.remove(property);
+            }
+            What::Entitled { property, .. } => {
+                self.refused.insert(*property);
+            }
+            What::Requeued { webhook, event: Some(event) } => self.wait((*webhook, *event), entry.at),
+            What::Asked { step, call: Call::Resume { held, .. }, webhook: Some(webhook), .. } => {
+                self.resumes.insert(*step, (*webhook, *held));
+            }
+            What::Answered { step, answer: Answered::Changed { .. } } => self.resumed(*step),
+            _ => {}
+        }
+    }
+
+    fn wait(&mut self, delivery: Delivery, due: UnixMs) {
+        let wait = self.waiting.entry(delivery).or_insert(Wait { due, late: Span::ZERO, told: false });
+        wait.due = wait.due.min(due);
+    }
+
+    fn accept(&mut self, event: &Accepted, at: UnixMs) {
+        for (webhook, fate) in &event.targets {
+            if !matches!(fate, TargetFate::Skip(_)) {
+                self.wait((*webhook, event.event), at);
+            }
+        }
+    }
+
+    fn land(&mut self, send: usize, at: UnixMs) {
+        let flight = &self.book.flights[send];
+        let count = self.in_flight.entry(flight.sent.webhook).or_default();
+        *count = count.saturating_sub(1);
+        if at.since(flight.at) >= QUICK {
+            self.slow.insert(flight.sent.webhook);
+        } else {
+            self.slow.remove(&flight.sent.webhook);
+        }
+    }
+
+    fn write(&mut self, place: usize, entry: &Entry, written: &Written) {
+        let delivery = (written.webhook, written.event);
+        match written.fate {
+            Fate::Written(Next::Retry { due, .. }) => {
+                self.waiting.remove(&delivery);
+                let due = UnixMs(due.0 - self.book.offset(entry.node, place));
+                self.wait(delivery, due);
+            }
+            Fate::Written(_) => {
+                self.waiting.remove(&delivery);
+            }
+            Fate::Spilled | Fate::Stale => {}
+        }
+    }
+
+    /// Another URL makes retries due within the first delay.
+    fn pull_forward(&mut self, webhook: WebhookId, place: usize, at: UnixMs) {
+        let urls = self.book.forms.get(&webhook).map(Vec::as_slice).unwrap_or_default();
+        let known = urls.iter().position(|(entry, _)| *entry == place);
+        let moved = known
+            .and_then(|it| it.checked_sub(1))
+            .is_some_and(|before| urls[before].1.url_number != urls[before + 1].1.url_number);
+        if moved {
+            let by = at.after(self.book.plan.settings.policy.backoff.base);
+            for ((id, _), wait) in &mut self.waiting {
+                if *id == webhook {
+                    wait.due = wait.due.min(by);
+                }
+            }
+        }
+    }
+
+    /// What was held is gone where that was asked for.
+    fn resumed(&mut self, step: usize) {
+        match self.resumes.remove(&step) {
+            Some((webhook, Held::Discard)) => self.retain(webhook, |_, _| false),
+            Some((webhook, Held::Latest)) => {
+                let waiting: Vec<EventId> =
+                    self.waiting.keys().filter(|(id, _)| *id == webhook).map(|(_, event)| *event).collect();
+                let book = self.book;
+                let newest = |event: EventId| {
+                    let booking = book.booking(event);
+                    !waiting.iter().any(|it| *it > event && book.booking(*it) == booking)
+                };
+                self.retain(webhook, |event, _| newest(event));
+            }
+            _ => {}
+        }
+    }
+
+    fn retain(&mut self, webhook: WebhookId, keep: impl Fn(EventId, &Book<'_>) -> bool) {
+        let book = self.book;
+        self.waiting.retain(|(id, event), _| *id != webhook || keep(*event, book));
+    }
+}
+
+fn wants(book: &Book<'_>, webhook: WebhookId, event: EventId, place: usize) -> bool {
+    let kind = book.events.get(&event).map(|(_, it)| &it.kind);
+    let form = book.form(webhook, place);
+    kind.zip(form).is_none_or(|(kind, form)| form.webhook.events.matches(kind))
+}

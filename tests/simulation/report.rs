@@ -1,0 +1,74 @@
+//! A failure in words: the seed, the command that shows it again, the steps, what happened.
+
+use std::fmt::Write as _;
+
+use stayhook_core::UnixMs;
+
+use crate::clock::START;
+use crate::history::{Entry, What};
+use crate::shrink::Failure;
+
+/// So many entries before the violation are shown.
+const SHOWN: usize = 120;
+
+pub(crate) fn report(failure: &Failure) -> String {
+    let Failure { plan, violation, history } = failure;
+    let mut text = format!("seed {} breaks {}\n  {}\n", plan.seed, violation.rule, violation.words);
+    let _ = writeln!(text, "replay: SEED={} cargo test -p stayhook-simulation every_seed", plan.seed);
+    let _ = writeln!(text, "\n{:?}", plan.settings);
+    for (number, receiver) in plan.receivers.iter().enumerate() {
+        let _ = writeln!(text, "receiver r{number}: {:?}", receiver.0);
+    }
+    let _ = writeln!(text, "\nthe shortest plan found that shows it:");
+    for step in &plan.steps {
+        let _ =
+            writeln!(text, "  step {} at +{} node {}: {:?}", step.number, step.at, step.node + 1, step.what);
+    }
+    let _ = writeln!(text, "\nwhat happened:");
+    let end = (violation.entry + 1).min(history.len());
+    for (number, entry) in history[..end].iter().enumerate().skip(end.saturating_sub(SHOWN)) {
+        let mark = if number == violation.entry { ">>" } else { "  " };
+        let _ = writeln!(text, "{mark} {}", line(entry));
+    }
+    text
+}
+
+fn line(entry: &Entry) -> String {
+    let what = format!("{:?}", entry.what);
+    let what: String = what.chars().take(240).collect();
+    format!("{} node {}: {what}", clock(entry.at), entry.node)
+}
+
+/// Since the start: days, hours, minutes, seconds, milliseconds.
+fn clock(at: UnixMs) -> String {
+    let ms = at.0 - START.0;
+    let (seconds, ms) = (ms / 1_000, ms % 1_000);
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    format!("{days}d {:02}:{:02}:{:02}.{ms:03}", rest / 3_600, rest / 60 % 60, rest % 60)
+}
+
+/// A history by what can be seen from outside, so that two can be compared: in order of time,
+/// and at one moment in an order that does not depend on who came first.
+pub(crate) fn outline(history: &[Entry]) -> Vec<String> {
+    let mut sent = std::collections::BTreeMap::new();
+    let mut lines = Vec::new();
+    for entry in history {
+        let told = match &entry.what {
+            What::Sent(it) => {
+                let flight = format!("{} to webhook {} at {}", it.event, it.webhook, it.url);
+                sent.insert(it.send, flight.clone());
+                format!("sent {flight} {} {}", it.timestamp, it.signature)
+            }
+            What::Ended { send, status, .. } => {
+                format!("answered {status:?} {}", sent.get(send).cloned().unwrap_or_default())
+            }
+            What::Answered { step, answer } => format!("step {step} {answer:?}"),
+            What::Status { webhook, status } => format!("webhook {webhook} {status:?}"),
+            What::Looked { event, targets } => format!("{event} {targets:?}"),
+            _ => continue,
+        };
+        lines.push((entry.at, told));
+    }
+    lines.sort();
+    lines.into_iter().map(|(at, told)| format!("{} {told}", clock(at))).collect()
+}
