@@ -17,7 +17,7 @@ use crate::plan::Settings;
 use crate::watched::{Line, Watched};
 
 /// When nothing happened for so many turns of the runtime, nothing will.
-const QUIET: u32 = 8;
+const QUIET: u32 = 4;
 
 /// What a node is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -276,7 +276,7 @@ fn pause(rng: &mut Rng, lasts: Span) -> Span {
 fn burst(rng: &mut Rng, settings: &Settings, from: Span, steps: &mut Vec<Step>) {
     let gap = rng.pick(&[5, 300, 4_000]);
     let mut at = from;
-    for _ in 0..rng.between(1, 5) {
+    for _ in 0..rng.between(1, 4) {
         let what = happening(rng, settings);
         steps.push(step(at, what));
         at = sum(at, Span::millis(1 + rng.below(gap)));

@@ -55,9 +55,10 @@ impl Line {
         *self.fuse.lock().unwrap_or_else(PoisonError::into_inner) = Some(fuse);
     }
 
-    /// The fuse that is still burning is put out.
-    pub(crate) fn put_out(&self) {
+    /// Nothing is wrong with it any more.
+    pub(crate) fn mend(&self) {
         *self.fuse.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.outage.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(crate) fn cut(&self, until: UnixMs) {

@@ -308,7 +308,7 @@ impl World<'_> {
             self.outside.note(0, What::Calm);
             for node in &mut self.nodes {
                 if let Some(line) = node.line() {
-                    line.put_out();
+                    line.mend();
                 }
                 match &mut node.condition {
                     Condition::Down { until } | Condition::Frozen { until } => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stayhook_core::{EventId, Span, UnixMs, WebhookId};
+use stayhook_core::{EventId, PropertyId, Span, UnixMs, WebhookId};
 
 use crate::history::{Accepted, Applied, Entry, Sent, What};
 use crate::plan::Plan;
@@ -21,6 +21,23 @@ pub(super) struct Book<'a> {
     /// Every form that a webhook had, with the entry that shows it.
     pub(super) forms: BTreeMap<WebhookId, Vec<(usize, &'a Applied)>>,
     pub(super) troubles: Vec<Trouble>,
+    /// The entries that show another form, status, or end of a webhook.
+    pub(super) of_webhook: BTreeMap<WebhookId, Vec<usize>>,
+    /// The entries that say whether a property may be served.
+    pub(super) of_property: BTreeMap<PropertyId, Vec<usize>>,
+    /// The entries that show what was written about a delivery.
+    pub(super) written: BTreeMap<Delivery, Vec<usize>>,
+    /// The entries that show deliveries of a webhook that were asked for again.
+    pub(super) requeued: BTreeMap<WebhookId, Vec<usize>>,
+    /// The entries that show that a node started, stood still or went on.
+    pub(super) conditions: BTreeMap<usize, Vec<usize>>,
+    /// By the entry of a change: the step that asked for it.
+    asked: BTreeMap<usize, usize>,
+    /// By step.
+    answered: BTreeMap<usize, usize>,
+    /// The last step that each node was asked.
+    asking: BTreeMap<usize, usize>,
+    clocks: Vec<(usize, usize, i64)>,
 }
 
 /// A request, from beginning to end.
@@ -84,9 +101,19 @@ impl<'a> Book<'a> {
             events: BTreeMap::new(),
             forms: BTreeMap::new(),
             troubles: Vec::new(),
+            of_webhook: BTreeMap::new(),
+            of_property: BTreeMap::new(),
+            written: BTreeMap::new(),
+            requeued: BTreeMap::new(),
+            conditions: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            answered: BTreeMap::new(),
+            asking: BTreeMap::new(),
+            clocks: Vec::new(),
         };
         for (place, entry) in entries.iter().enumerate() {
             book.add(place, entry);
+            book.index(place, entry);
         }
         book
     }
@@ -127,6 +154,52 @@ impl<'a> Book<'a> {
         }
     }
 
+    fn index(&mut self, place: usize, entry: &Entry) {
+        let node = entry.node;
+        match &entry.what {
+            What::Asked { step, .. } => {
+                self.asking.insert(node, *step);
+            }
+            What::Answered { step, .. } => {
+                self.answered.insert(*step, place);
+            }
+            What::Applied(it) => self.change(place, node, it.webhook.id),
+            What::Gone { webhook } => self.change(place, node, *webhook),
+            What::Status { webhook, .. } => self.of_webhook.entry(*webhook).or_default().push(place),
+            What::Entitled { property, .. } => {
+                self.asked.extend(self.asking.get(&node).map(|step| (place, *step)));
+                self.of_property.entry(*property).or_default().push(place);
+            }
+            What::Written(it) => self.written.entry((it.webhook, it.event)).or_default().push(place),
+            What::Requeued { webhook, .. } => self.requeued.entry(*webhook).or_default().push(place),
+            What::Started | What::Thawed | What::Frozen => {
+                self.conditions.entry(node).or_default().push(place);
+            }
+            What::ClockSet { by_ms } => self.clocks.push((place, node, *by_ms)),
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, place: usize, node: usize, webhook: WebhookId) {
+        self.asked.extend(self.asking.get(&node).map(|step| (place, *step)));
+        self.of_webhook.entry(webhook).or_default().push(place);
+    }
+
+    /// The entry that shows the answer to the call that led to a change.
+    pub(super) fn answer_to(&self, change: usize) -> Option<usize> {
+        self.answered.get(self.asked.get(&change)?).copied()
+    }
+
+    /// Whether somebody asked for a delivery again between two entries.
+    pub(super) fn was_requeued(&self, (webhook, event): Delivery, from: usize, until: usize) -> bool {
+        let requeued = self.requeued.get(&webhook).map(Vec::as_slice).unwrap_or_default();
+        let means = |place: &usize| match self.entries[*place].what {
+            What::Requeued { event: of, .. } => of.is_none_or(|it| it == event),
+            _ => false,
+        };
+        requeued.iter().filter(|it| (from..until).contains(it)).any(means)
+    }
+
     fn begin(&mut self, node: usize, kind: Kind, from: UnixMs) {
         self.end(node, from);
         self.troubles.push(Trouble { node, kind, from, until: UnixMs(i64::MAX) });
@@ -158,9 +231,7 @@ impl<'a> Book<'a> {
 
     /// How far a node's clock is ahead of the true time at an entry.
     pub(super) fn offset(&self, node: usize, entry: usize) -> i64 {
-        let set = self.entries[..entry].iter().filter(|it| it.node == node);
-        let by = |it: &Entry| if let What::ClockSet { by_ms } = it.what { by_ms } else { 0 };
-        if self.plan.settings.nodes == 1 { 0 } else { set.map(by).sum() }
+        self.clocks.iter().filter(|(place, of, _)| *of == node && *place < entry).map(|(_, _, by)| by).sum()
     }
 
     /// The booking of an event, as a key.

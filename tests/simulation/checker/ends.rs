@@ -28,7 +28,7 @@ pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
             if let Some((_, TargetFate::Skip(_))) = skipped
                 && target.attempts.as_ref().is_none_or(Vec::is_empty)
                 && !matches!(target.state, State::Ended(End::Skipped(_)))
-                && !was_requeued(book, (target.webhook, accepted.event))
+                && !book.was_requeued((target.webhook, accepted.event), 0, place)
             {
                 let words = format!("{} {:?}", accepted.event, target.state);
                 found.push(violation("rule 13: skipped, and shown otherwise", place, words));
@@ -39,13 +39,6 @@ pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
         found.extend(complete(place, accepted, targets));
     }
     found
-}
-
-fn was_requeued(book: &Book<'_>, (webhook, event): Delivery) -> bool {
-    book.entries.iter().any(|it| match it.what {
-        What::Requeued { webhook: id, event: of } => id == webhook && of.is_none_or(|it| it == event),
-        _ => false,
-    })
 }
 
 /// What a receiver answered is written, unless its node fell into trouble first.
@@ -61,7 +54,9 @@ fn unwritten(book: &Book<'_>) -> Vec<Violation> {
             }
             _ => false,
         };
-        let written = book.entries[landing.entry..].iter().find(|it| is_it(&it.what));
+        let places = book.written.get(&(sent.webhook, sent.event)).map(Vec::as_slice).unwrap_or_default();
+        let later = places.iter().filter(|it| **it >= landing.entry).map(|it| &book.entries[*it]);
+        let written = later.into_iter().find(|it| is_it(&it.what));
         let troubled = book.lost_something(flight.at, landing.at);
         match written {
             None if !troubled && !clocks_set(book) => {
@@ -150,10 +145,10 @@ fn ended(
             return (last && !over).then(|| violation("rule 1: never ended", place, words("at the end")));
         }
     };
-    let when = target.completed_at.unwrap_or(at);
+    let when = target.completed_at;
     let justified = justified(book, delivery, accepted, end, when, place);
-    (!justified)
-        .then(|| violation("rule 13: ended without that reason", place, words(&when.rfc3339_millis())))
+    let told = when.unwrap_or(at).rfc3339_millis();
+    (!justified).then(|| violation("rule 13: ended without that reason", place, words(&told)))
 }
 
 /// Whether the history holds the reason for which a delivery ended.
@@ -162,7 +157,7 @@ fn justified(
     (webhook, event): Delivery,
     accepted: &Accepted,
     end: End,
-    when: UnixMs,
+    when: Option<UnixMs>,
     place: usize,
 ) -> bool {
     let said = |is: &dyn Fn(&What) -> bool| book.entries[..place].iter().any(|it| is(&it.what));
@@ -180,7 +175,9 @@ fn justified(
         Reason::Superseded => resumed(book, webhook, Held::Latest, place) && has_newer(book, webhook, event),
         Reason::Discarded => resumed(book, webhook, Held::Discard, place),
         Reason::HoldLimit => said(&|it| is_paused(it, webhook)),
-        Reason::Retention => when >= event.accepted_at().after(book.plan.settings.keep) || clocks_set(book),
+        Reason::Retention => {
+            when.is_none_or(|it| it >= event.accepted_at().after(book.plan.settings.keep)) || clocks_set(book)
+        }
     }
 }
 
@@ -188,8 +185,15 @@ fn is_paused(what: &What, webhook: WebhookId) -> bool {
     matches!(what, What::Applied(it) if it.webhook.id == webhook && matches!(it.webhook.status, Status::Paused { .. }))
 }
 
-/// Whether the webhook was disabled at a moment, or at the event's acceptance.
-fn was_disabled(book: &Book<'_>, webhook: WebhookId, event: EventId, when: UnixMs, place: usize) -> bool {
+/// Whether the webhook was disabled at a moment (at any, where none is known), or at the event's
+/// acceptance.
+fn was_disabled(
+    book: &Book<'_>,
+    webhook: WebhookId,
+    event: EventId,
+    when: Option<UnixMs>,
+    place: usize,
+) -> bool {
     let status = |what: &What| match what {
         What::Applied(it) if it.webhook.id == webhook => {
             Some(matches!(it.webhook.status, Status::Disabled { .. }))
@@ -201,7 +205,8 @@ fn was_disabled(book: &Book<'_>, webhook: WebhookId, event: EventId, when: UnixM
     };
     let mut since = None;
     let mut spans = Vec::new();
-    for entry in &book.entries[..place] {
+    let changes = book.of_webhook.get(&webhook).map(Vec::as_slice).unwrap_or_default();
+    for entry in changes.iter().filter(|it| **it < place).map(|it| &book.entries[*it]) {
         match (status(&entry.what), since) {
             (Some(true), None) => since = Some(entry.at),
             (Some(false), Some(from)) => {
@@ -215,7 +220,7 @@ fn was_disabled(book: &Book<'_>, webhook: WebhookId, event: EventId, when: UnixM
     let slack = if clocks_set(book) { Span::minutes(10) } else { Span::ZERO };
     let within =
         |at: UnixMs| spans.iter().any(|(from, until)| from.before(slack) <= at && at <= until.after(slack));
-    within(when) || within(event.accepted_at())
+    when.map_or(!spans.is_empty(), within) || within(event.accepted_at())
 }
 
 fn resumed(book: &Book<'_>, webhook: WebhookId, as_asked: Held, place: usize) -> bool {

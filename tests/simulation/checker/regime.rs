@@ -19,7 +19,8 @@ pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
             }
         };
         let of = |entry: &Entry| status(entry, sent.webhook);
-        let states = known(book, flight, of);
+        let changes = book.of_webhook.get(&sent.webhook).map(Vec::as_slice).unwrap_or_default();
+        let states = known(book, flight, changes, of);
         let rule = match states.last() {
             Some(Standing::Paused) => "rule 6: sent while paused",
             Some(Standing::Disabled) => "rule 5: sent while disabled",
@@ -27,12 +28,12 @@ pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
         };
         report(rule, states.contains(&Standing::Active));
         let kind = EventType::parse(&sent.kind).unwrap();
-        let wants = known(book, flight, |entry| match &entry.what {
+        let wants = known(book, flight, changes, |entry| match &entry.what {
             What::Applied(it) if it.webhook.id == sent.webhook => Some(it.webhook.events.matches(&kind)),
             _ => None,
         });
         report("rule 8: sent though unsubscribed", wants.contains(&true));
-        let urls = known(book, flight, |entry| match &entry.what {
+        let urls = known(book, flight, changes, |entry| match &entry.what {
             What::Applied(it) if it.webhook.id == sent.webhook => Some(it.webhook.url.clone()),
             _ => None,
         });
@@ -67,21 +68,14 @@ fn status(entry: &Entry, webhook: WebhookId) -> Option<Standing> {
 
 fn may_be_served(book: &Book<'_>, flight: &Flight<'_>) -> bool {
     let Some(property) = property(book, flight) else { return true };
-    let served = known(book, flight, |entry| match &entry.what {
-        What::Entitled { property: it, entitled } if *it == property => Some(*entitled),
+    let said = book.of_property.get(&property).map(Vec::as_slice).unwrap_or_default();
+    let served = known(book, flight, said, |entry| match &entry.what {
+        What::Entitled { entitled, .. } => Some(*entitled),
         _ => None,
     });
-    // Where nothing the node must know of says otherwise, it may be served.
-    let all_known = served.iter().all(|it| !it) && knows_all(book, flight, property);
-    !all_known || served.contains(&true) || served.is_empty()
-}
-
-/// Whether the oldest of what the node may believe is something that was said.
-fn knows_all(book: &Book<'_>, flight: &Flight<'_>, property: PropertyId) -> bool {
-    let said = book.entries[..flight.entry].iter().enumerate();
-    let said =
-        said.filter(|(_, it)| matches!(it.what, What::Entitled { property: of, .. } if of == property));
-    said.into_iter().any(|(place, _)| must_know(book, flight, place))
+    // Where nothing that the node must know of says otherwise, it may be served.
+    let knows = said.iter().any(|place| *place < flight.entry && must_know(book, flight, *place));
+    !knows || served.contains(&true)
 }
 
 fn property(book: &Book<'_>, flight: &Flight<'_>) -> Option<PropertyId> {
@@ -89,21 +83,29 @@ fn property(book: &Book<'_>, flight: &Flight<'_>) -> Option<PropertyId> {
 }
 
 fn is_own(book: &Book<'_>, flight: &Flight<'_>) -> bool {
-    let own = book.events.get(&flight.sent.event).is_some_and(|(_, it)| it.own);
-    own && book
-        .forms
-        .get(&flight.sent.webhook)
-        .is_some_and(|it| it.iter().all(|(_, form)| form.webhook.options.skip_own))
+    let sent = flight.sent;
+    let own = book.events.get(&sent.event).is_some_and(|(_, it)| it.own);
+    let skips = || {
+        let forms = book.forms.get(&sent.webhook).map(Vec::as_slice).unwrap_or_default();
+        forms.iter().all(|(_, form)| form.webhook.options.skip_own)
+    };
+    // Who asks for it by name gets it.
+    own && skips() && !book.was_requeued((sent.webhook, sent.event), 0, flight.entry)
 }
 
 /// What the sender of a request may have believed: the last thing that it must have known, and
 /// everything newer; in order of time.
-fn known<T>(book: &Book<'_>, flight: &Flight<'_>, of: impl Fn(&Entry) -> Option<T>) -> Vec<T> {
+fn known<T>(
+    book: &Book<'_>,
+    flight: &Flight<'_>,
+    changes: &[usize],
+    of: impl Fn(&Entry) -> Option<T>,
+) -> Vec<T> {
     let mut known = Vec::new();
-    for place in (0..flight.entry).rev() {
-        let Some(value) = of(&book.entries[place]) else { continue };
+    for place in changes.iter().rev().filter(|it| **it < flight.entry) {
+        let Some(value) = of(&book.entries[*place]) else { continue };
         known.push(value);
-        if must_know(book, flight, place) {
+        if must_know(book, flight, *place) {
             break;
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
 /// Whether a delivery may have been sent again.
 fn repeat(book: &Book<'_>, delivery: Delivery, first: &Flight<'_>, second: &Flight<'_>) -> Option<Violation> {
     let words = || format!("{:?}, after #{}", second.sent, first.sent.send);
-    let asked = requeued(book, delivery, first.entry, second.entry);
+    let asked = book.was_requeued(delivery, first.entry, second.entry);
     let lost = book.lost_something(first.at, second.at);
     let landing = first.landing.filter(|it| it.entry < second.entry);
     let Some(landing) = landing else {
@@ -62,21 +62,12 @@ fn outlasted(book: &Book<'_>, flight: &Flight<'_>) -> bool {
 
 /// What was written about a delivery between two entries, and where.
 fn wrote<'a>(book: &Book<'a>, delivery: Delivery, from: usize, until: usize) -> Option<(usize, &'a Written)> {
-    let between = book.entries[from..until].iter().enumerate();
-    between.into_iter().find_map(|(place, it)| match &it.what {
-        What::Written(written) if (written.webhook, written.event) == delivery => {
-            Some((from + place, written))
-        }
+    let places = book.written.get(&delivery)?;
+    let place = *places.iter().find(|it| (from..until).contains(it))?;
+    match &book.entries[place].what {
+        What::Written(written) => Some((place, written)),
         _ => None,
-    })
-}
-
-/// Whether somebody asked for a delivery again between two entries.
-fn requeued(book: &Book<'_>, (webhook, event): Delivery, from: usize, until: usize) -> bool {
-    book.entries[from..until].iter().any(|it| match it.what {
-        What::Requeued { webhook: of, event: it } => of == webhook && it.is_none_or(|it| it == event),
-        _ => false,
-    })
+    }
 }
 
 /// Whether the next attempt came before it was due.
@@ -92,7 +83,7 @@ fn early(
     let pulled = pulled_forward(book, delivery, entry, second.entry);
     let earliest = pulled.map_or(due, |it| it.min(due));
     let slack = book.troubled(&[Kind::Clock], book.entries[entry].at, second.at);
-    let asked = requeued(book, delivery, entry, second.entry);
+    let asked = book.was_requeued(delivery, entry, second.entry);
     (second.at < earliest && !asked && !slack).then(|| {
         let words = format!("{:?}, due {}", second.sent, due.rfc3339_millis());
         violation("rule 3: tried again before it was due", second.entry, words)
@@ -102,11 +93,9 @@ fn early(
 /// The earliest moment to which another URL may have pulled a retry.
 fn pulled_forward(book: &Book<'_>, (webhook, _): Delivery, from: usize, until: usize) -> Option<UnixMs> {
     let before = book.form(webhook, from)?.webhook.url.clone();
-    let changes = book.entries[from..until].iter().filter(|it| match &it.what {
-        What::Applied(it) => it.webhook.id == webhook && it.webhook.url != before,
-        _ => false,
-    });
-    changes.map(|it| it.at.after(least(&book.plan.settings, 1))).min()
+    let forms = book.forms.get(&webhook)?.iter().filter(|(place, _)| (from..until).contains(place));
+    let moved = forms.filter(|(_, form)| form.webhook.url != before);
+    moved.map(|(place, _)| book.entries[*place].at.after(least(&book.plan.settings, 1))).min()
 }
 
 fn least(settings: &Settings, failures: u32) -> Span {
@@ -161,18 +150,20 @@ fn asked_for(book: &Book<'_>, it: &Written, place: usize) -> Option<Span> {
 
 /// Each failure lengthens the delay by one step, and nothing else does.
 fn step_count(book: &Book<'_>, it: &Written, place: usize, steps: u32) -> Option<Violation> {
-    let before = book.entries[..place].iter().rev();
-    let before = before.filter_map(|entry| match &entry.what {
-        What::Requeued { webhook, .. } if *webhook == it.webhook => Some(None),
-        What::Written(earlier) if (earlier.webhook, earlier.event) == (it.webhook, it.event) => {
-            match earlier.fate {
-                Fate::Written(Next::Retry { steps, .. }) => Some(Some(steps)),
-                _ => None,
-            }
+    let delivery = (it.webhook, it.event);
+    let earlier = book.written.get(&delivery)?.iter().rev().filter(|it| **it < place);
+    let before = earlier.filter_map(|place| match &book.entries[*place].what {
+        What::Written(Written { fate: Fate::Written(Next::Retry { steps, .. }), .. }) => {
+            Some((*place, *steps))
         }
         _ => None,
     });
-    let expected = before.into_iter().next().unwrap_or(Some(0))? + 1;
+    let before = before.into_iter().next();
+    // What was asked for again begins anew, where it had ended.
+    if book.was_requeued(delivery, before.map_or(0, |(place, _)| place), place) {
+        return None;
+    }
+    let expected = before.map_or(0, |(_, steps)| steps) + 1;
     (steps != expected).then(|| {
         let words = format!("webhook {} {}: step {steps}, not {expected}", it.webhook, it.event);
         violation("rule 3: a step that was no failure", place, words)

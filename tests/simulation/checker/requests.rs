@@ -91,26 +91,16 @@ fn known_forms<'a>(book: &Book<'a>, flight: &Flight<'_>, webhook: WebhookId) -> 
 pub(super) fn must_know(book: &Book<'_>, flight: &Flight<'_>, entry: usize) -> bool {
     let change = &book.entries[entry];
     let own = change.node == flight.node;
-    let since = &book.entries[entry..flight.entry];
-    let here = || since.iter().filter(|it| it.node == flight.node);
-    if own && (matches!(change.what, What::Status { .. }) || answered(book, entry, flight.entry)) {
+    let answered = || book.answer_to(entry).is_some_and(|it| it < flight.entry);
+    if own && (matches!(change.what, What::Status { .. }) || answered()) {
         return true;
     }
-    if here().any(|it| matches!(it.what, What::Started)) {
+    let conditions = book.conditions.get(&flight.node).map(Vec::as_slice).unwrap_or_default();
+    let last = conditions.iter().rev().find(|it| **it < flight.entry);
+    let since = conditions.iter().filter(|it| (entry..flight.entry).contains(it));
+    if since.into_iter().any(|it| matches!(book.entries[*it].what, What::Started)) {
         return true;
     }
-    let awake_since = here().rev().find(|it| matches!(it.what, What::Thawed)).map_or(change.at, |it| it.at);
-    let asleep = here().any(|it| matches!(it.what, What::Frozen)) && awake_since == change.at;
-    !asleep && awake_since.max(change.at).after(HEARSAY) < flight.at
-}
-
-/// Whether the call that an entry belongs to was answered before another entry.
-fn answered(book: &Book<'_>, entry: usize, before: usize) -> bool {
-    let node = book.entries[entry].node;
-    let earlier = book.entries[..entry].iter().rev().filter(|it| it.node == node);
-    let mut asked =
-        earlier.filter_map(|it| if let What::Asked { step, .. } = it.what { Some(step) } else { None });
-    let Some(step) = asked.next() else { return true };
-    let is = |what: &What| matches!(what, What::Answered { step: it, .. } if *it == step);
-    book.entries[entry..before].iter().any(|it| is(&it.what))
+    let awake = last.map_or(change.at, |it| book.entries[*it].at.max(change.at));
+    awake.after(HEARSAY) < flight.at
 }
