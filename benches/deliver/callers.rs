@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::Request;
+use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -32,7 +32,17 @@ impl Client {
     }
 
     pub(crate) async fn post(&mut self, path: &str, token: &str, body: Bytes) -> u16 {
-        let request = Request::post(path)
+        self.call(Method::POST, path, token, body).await
+    }
+
+    pub(crate) async fn patch(&mut self, path: &str, token: &str, body: Bytes) -> u16 {
+        self.call(Method::PATCH, path, token, body).await
+    }
+
+    async fn call(&mut self, method: Method, path: &str, token: &str, body: Bytes) -> u16 {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
             .header("host", &self.host)
             .header("authorization", format!("Bearer {token}"))
             .header("content-type", "application/json")
@@ -155,7 +165,7 @@ pub(crate) async fn bare(receiver: &SocketAddr, callers: usize, events: usize) -
 }
 
 /// A booking of about 600 bytes.
-fn event(number: usize, properties: usize) -> String {
+pub(crate) fn event(number: usize, properties: usize) -> String {
     let property = 1 + number % properties;
     format!(
         concat!(

@@ -6,10 +6,15 @@
 //! enqueue call to arrival at 100 events per second. `-- --runs N` changes how often the
 //! throughput is measured, `-- --batch N` how many events go in one call, `-- --fanout N` to how
 //! many webhooks each event goes, `-- --postgres` takes a throw-away PostgreSQL instead of SQLite.
+//!
+//! `-- --history N` compares the same runs on a database with N delivered events and on an
+//! empty one, `-- --held N` on one with N events that a paused webhook holds (`--webhooks N`
+//! changes how many webhooks there are besides).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on stops")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
 mod callers;
+mod history;
 mod receiver;
 mod report;
 mod server;
@@ -36,6 +41,12 @@ fn main() {
     let fanout = flag("--fanout").unwrap_or(1);
     let on_postgres = std::env::args().any(|it| it == "--postgres");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (delivered, held) = (flag("--history").unwrap_or(0), flag("--held").unwrap_or(0));
+    if delivered + held > 0 {
+        let webhooks = flag("--webhooks").unwrap_or(WEBHOOKS);
+        let plan = history::Plan { delivered, held, webhooks, runs, batch, on_postgres };
+        return runtime.block_on(history::bench(plan));
+    }
     runtime.block_on(bench(runs, batch, fanout, on_postgres));
 }
 

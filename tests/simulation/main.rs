@@ -88,8 +88,8 @@ fn a_seed_gives_the_same_history_twice() {
     for seed in seeds(40) {
         let plan = Plan::of(seed, Ground::Shared);
         let [first, second] = [0, 1].map(|_| world::run(&plan));
-        assert_eq!(first.moves, second.moves, "seed {seed}");
         assert_same(seed, &outline(&first.history), &outline(&second.history));
+        assert!(first.moves == second.moves, "seed {seed}: time moved otherwise");
     }
 }
 

@@ -267,7 +267,7 @@ fn first_steps(rng: &mut Rng, webhooks: u64) -> Vec<Step> {
 
 /// The time to the next burst: mostly short against the whole, sometimes nothing at all.
 fn pause(rng: &mut Rng, lasts: Span) -> Span {
-    let part = rng.pick(&[3, 8, 20, 60]);
+    let part = rng.pick(&[3, 8, 20, 40]);
     let most = lasts.as_millis() / part;
     Span::millis(rng.between(500, most.max(1_000)))
 }
@@ -342,7 +342,7 @@ fn enqueue(rng: &mut Rng) -> Call {
         property: 1 + i64::try_from(rng.below(PROPERTIES as u64)).unwrap_or(0),
         kind: rng.pick(&KINDS),
         bookings: (rng.below(5), rng.pick(&[1, 1, 3])),
-        count: rng.pick(&[1, 1, 1, 2, 3, 6, 20]),
+        count: rng.pick(&[1, 1, 1, 2, 3, 6, 15]),
         key: rng.percent(15).then(|| rng.below(4)),
         own: rng.percent(15),
     }

@@ -11,9 +11,9 @@ use stayhook_core::{
 use stayhook_store::{
     AttemptLine, AuditFilter, AuditLine, ChangeError, Claim, Claimed, Collected, Conclude, Concluded,
     Conclusion, CreateError, DeliveryFilter, DeliveryLine, DeliverySearch, EventLine, Intake, NewRow,
-    NewToken, NewWebhook, Order, Page, PageRequest, Patch, Receipt, Recover, Registered, RegistryChanges,
-    RequeueError, Rotation, Scope, Signal, Stats, StatsRequest, StatusChanged, Step, Store, StoreError,
-    Sweep, Swept, Tally, TokenHash, TokenLine, WebhookFilter,
+    NewToken, NewWebhook, Order, Origin, Page, PageRequest, Patch, Receipt, Recover, Registered,
+    RegistryChanges, RequeueError, Rotation, Scope, Signal, Stats, StatsRequest, StatusChanged, Step, Store,
+    StoreError, Sweep, Swept, Tally, TokenHash, TokenLine, WebhookFilter,
 };
 use tokio::sync::{Notify, mpsc};
 
@@ -309,6 +309,10 @@ impl Store for Watched {
     async fn conclude(&self, batch: Conclude) -> Result<Concluded, StoreError> {
         let conclusions = batch.conclusions.iter().cloned().enumerate().collect();
         self.write(self.inner.conclude(batch), |it| self.note_concluded(&conclusions, it)).await
+    }
+
+    fn holds(&self, webhook: WebhookId, event: EventId, origin: Origin, attempts: u32) -> bool {
+        self.inner.holds(webhook, event, origin, attempts)
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {

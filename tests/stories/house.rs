@@ -105,7 +105,6 @@ impl House {
         let (engine, token) = started.await.unwrap();
         let state = ApiState {
             engine: engine.clone(),
-            catalogue: Arc::new(Catalogue::built_in()),
             url_rules: config.url_rules.clone(),
             limits: ApiLimits { event_bytes: 256 << 10, requests_per_second: None, events_per_second: None },
             issuers: Issuers::default(),

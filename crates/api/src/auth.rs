@@ -76,9 +76,9 @@ pub(crate) struct Caller {
     token: TokenHash,
 }
 
-/// An internal service that reports events or looks them up: what it reports counts against
+/// An internal service: only what events it reports is counted, against
 /// `limits.events_per_second`.
-pub(crate) struct Reporter(Caller);
+pub(crate) struct Internal(Caller);
 
 impl Caller {
     /// Lets pass who has all of these scopes.
@@ -110,8 +110,8 @@ impl Caller {
     }
 }
 
-impl Reporter {
-    /// Whoever reports.
+impl Internal {
+    /// Whoever calls.
     pub(crate) fn caller(&self) -> &Caller {
         &self.0
     }
@@ -135,7 +135,7 @@ impl FromRequestParts<Shared> for Caller {
     }
 }
 
-impl FromRequestParts<Shared> for Reporter {
+impl FromRequestParts<Shared> for Internal {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Problem> {

@@ -1,5 +1,6 @@
 //! Request bodies: JSON of a bounded size, read once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -8,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::{BodyExt as _, LengthLimitError};
 use stayhook_core::{Json, Members};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::error::Problem;
@@ -23,7 +25,8 @@ const ARRIVAL: Duration = Duration::from_secs(30);
 const DRAINED_BYTES: usize = 4 * 1024 * 1024;
 const DRAINING: Duration = Duration::from_secs(2);
 
-/// Reads a JSON body of at most `limit` bytes and `depth` levels.
+/// Reads a JSON body of at most `limit` bytes and `depth` levels. For small bodies: what they
+/// take together is bounded by the number of connections.
 pub(crate) async fn json(request: Request, limit: usize, depth: usize) -> Result<Json, Problem> {
     check_type(request.headers())?;
     Ok(Json::parse(&bytes(request, limit).await?, depth)?)
@@ -42,12 +45,78 @@ pub(crate) async fn json_or_nothing(request: Request, limit: usize, depth: usize
 
 async fn bytes(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let (parts, body) = request.into_parts();
-    if announced(&parts.headers).is_some_and(|length| length > limit) {
-        if !parts.headers.contains_key(EXPECT) {
-            drain(body).await;
-        }
-        return Err(Problem::too_large("the body", limit));
+    let body = admitted(&parts.headers, body, limit).await?;
+    read(body, limit).await
+}
+
+/// Reads the bytes of a JSON body that may be large, with its share of `room`.
+pub(crate) async fn large(request: Request, limit: usize, room: &Room) -> Result<Received, Problem> {
+    check_type(request.headers())?;
+    let (parts, body) = request.into_parts();
+    let body = admitted(&parts.headers, body, limit).await?;
+    let share = room.take(announced(&parts.headers).unwrap_or(limit)).await?;
+    Ok(Received { bytes: read(body, limit).await?, _share: share })
+}
+
+/// A body that was read. Its share of the room is given back when this is dropped: not before
+/// what was made of it is done with.
+pub(crate) struct Received {
+    /// The bytes, not yet parsed.
+    pub(crate) bytes: Bytes,
+    _share: Option<OwnedSemaphorePermit>,
+}
+
+/// The room that a node has for large bodies: without it, many batches at once would take all of
+/// its memory.
+pub(crate) struct Room(Arc<Semaphore>);
+
+impl Room {
+    /// What all large bodies together may have, in bytes.
+    const BYTES: usize = 64 * 1024 * 1024;
+    /// Bodies up to this size need no room.
+    const SMALL: usize = PUBLIC_BYTES;
+    /// The unit in which room is given, in bytes.
+    const UNIT: usize = 1_024;
+    /// How long a body waits for room.
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    /// Room for bodies of [`Room::BYTES`].
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(Self::BYTES / Self::UNIT)))
     }
+
+    /// The share of a body of so many bytes, as soon as it is there.
+    ///
+    /// # Errors
+    /// 503 when other bodies take too long.
+    async fn take(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        if bytes <= Self::SMALL {
+            return Ok(None);
+        }
+        let units = u32::try_from(bytes.min(Self::BYTES).div_ceil(Self::UNIT)).unwrap_or(u32::MAX);
+        let share = timeout(Self::PATIENCE, Arc::clone(&self.0).acquire_many_owned(units)).await;
+        match share {
+            Ok(Ok(share)) => Ok(Some(share)),
+            // The semaphore is never closed.
+            Ok(Err(_)) | Err(_) => Err(Problem::unavailable(
+                "other large requests take all the room there is: try again in a moment, or send smaller batches",
+            )),
+        }
+    }
+}
+
+/// Lets a body pass that is, by what is announced, no longer than `limit`.
+async fn admitted(headers: &HeaderMap, body: Body, limit: usize) -> Result<Body, Problem> {
+    if announced(headers).is_none_or(|length| length <= limit) {
+        return Ok(body);
+    }
+    if !headers.contains_key(EXPECT) {
+        drain(body).await;
+    }
+    Err(Problem::too_large("the body", limit))
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     timeout(ARRIVAL, to_bytes(body, limit))
         .await
         .map_err(|_| Problem::unreadable("the body did not arrive in time: send it within 30 seconds"))?
@@ -157,6 +226,25 @@ mod tests {
     async fn a_body_that_breaks_off_is_unreadable() {
         assert_eq!(status(None, true).await, 400);
         assert_eq!(status(Some(PUBLIC_BYTES), true).await, 400);
+    }
+
+    #[tokio::test]
+    async fn large_bodies_share_a_bounded_room() {
+        let room = Room::new();
+        assert!(room.take(Room::SMALL).await.unwrap().is_none(), "small ones need none");
+        let most = room.take(Room::BYTES - Room::SMALL).await.unwrap();
+        let waits = room.take(Room::SMALL + 1);
+        let ends = async {
+            tokio::task::yield_now().await;
+            drop(most);
+        };
+        let (share, ()) = tokio::join!(waits, ends);
+        assert_eq!(share.unwrap().unwrap().num_permits(), 65, "rounded up");
+        let all = room.take(usize::MAX).await.unwrap();
+        let refused = room.take(Room::SMALL + 1).await.unwrap_err().into_response();
+        assert_eq!(refused.status().as_u16(), 503);
+        assert!(refused.headers().contains_key("retry-after"));
+        drop(all);
     }
 
     #[test]

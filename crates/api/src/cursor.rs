@@ -10,6 +10,8 @@ use crate::fields::Wrong;
 const VERSION: u8 = 1;
 const WEBHOOKS: u8 = b'w';
 const DELIVERIES: u8 = b'd';
+const ALL_DELIVERIES: u8 = b'a';
+const CHANGES: u8 = b'c';
 const NOT_OURS: Wrong =
     Wrong::Borrowed("is not a cursor of this list: give the nextCursor of a page unchanged");
 
@@ -37,6 +39,33 @@ pub(crate) fn delivery(webhook: WebhookId, cursor: &str) -> Result<EventId, Wron
     let key: [u8; 24] = decode(DELIVERIES, cursor)?;
     let event = key.strip_prefix(&webhook.0.to_be_bytes()).and_then(|event| event.try_into().ok());
     event.map(EventId::from_bytes).ok_or(NOT_OURS)
+}
+
+/// The cursor of all webhooks' deliveries after this one.
+pub(crate) fn after_any_delivery(id: DeliveryId) -> String {
+    let mut key = [0; 24];
+    key[..16].copy_from_slice(&id.event.to_bytes());
+    key[16..].copy_from_slice(&id.webhook.0.to_be_bytes());
+    encode(ALL_DELIVERIES, &key)
+}
+
+/// The delivery that a cursor starts after.
+pub(crate) fn any_delivery(cursor: &str) -> Result<DeliveryId, Wrong> {
+    let key: [u8; 24] = decode(ALL_DELIVERIES, cursor)?;
+    let (mut event, mut webhook) = ([0; 16], [0; 8]);
+    event.copy_from_slice(&key[..16]);
+    webhook.copy_from_slice(&key[16..]);
+    Ok(DeliveryId { event: EventId::from_bytes(event), webhook: WebhookId(i64::from_be_bytes(webhook)) })
+}
+
+/// The cursor of the changes before this one.
+pub(crate) fn after_change(id: i64) -> String {
+    encode(CHANGES, &id.to_be_bytes())
+}
+
+/// The change that a cursor starts after.
+pub(crate) fn change(cursor: &str) -> Result<i64, Wrong> {
+    decode(CHANGES, cursor).map(i64::from_be_bytes)
 }
 
 fn encode(kind: u8, key: &[u8]) -> String {
@@ -69,12 +98,19 @@ mod tests {
             prop_assert_eq!(delivery(other, &cursor).is_ok(), other == id);
             prop_assert!(delivery(id, &after_webhook(id)).is_err());
             prop_assert!(webhook(&cursor).is_err());
+            let any = DeliveryId { event, webhook: id };
+            prop_assert_eq!(any_delivery(&after_any_delivery(any)), Ok(any));
+            prop_assert!(any_delivery(&cursor).is_err() && delivery(id, &after_any_delivery(any)).is_err());
+            prop_assert_eq!(change(&after_change(id.0)), Ok(id.0));
+            prop_assert!(change(&after_webhook(id)).is_err());
         }
 
         #[test]
         fn reading_never_panics(text in ".{0,40}", id: i64) {
             let _ = webhook(&text);
             let _ = delivery(WebhookId(id), &text);
+            let _ = any_delivery(&text);
+            let _ = change(&text);
         }
     }
 }

@@ -5,6 +5,7 @@ mod enqueue;
 mod members;
 mod read;
 mod schema;
+mod split;
 
 use crate::openapi::Routes;
 

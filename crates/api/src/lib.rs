@@ -4,11 +4,13 @@
 //! endpoint, which reads from the top: may the caller (`auth`)? what is asked (`path`,
 //! `query`, `body`, `fields`)? do it (engine or store), answer (`answer`, or a `Problem`).
 
+mod admin;
 mod answer;
 mod auth;
 mod body;
 mod cursor;
 mod deliveries;
+mod entitlements;
 mod error;
 mod etag;
 mod event_types;
@@ -27,7 +29,7 @@ mod webhooks;
 use std::sync::Arc;
 
 use axum::{Router, middleware};
-use stayhook_core::{Catalogue, UrlRules};
+use stayhook_core::UrlRules;
 use stayhook_engine::Engine;
 use stayhook_store::Store;
 
@@ -35,10 +37,13 @@ pub use auth::{
     IntrospectionConfig, Issuers, IssuersConfig, IssuersError, JwksSource, ScopeName, UnknownScope,
     hash_token, new_token,
 };
+pub use event_types::{DataSchema, SchemaError};
 pub use stayhook_store::TokenHash;
 
 use auth::TokenCache;
+use body::Room;
 use error::Problem;
+use event_types::Validators;
 use openapi::{Description, Routes};
 use rate::Rate;
 
@@ -47,8 +52,6 @@ use rate::Rate;
 pub struct ApiState {
     /// Does what is asked.
     pub engine: Engine,
-    /// The event types that events and webhooks may name.
-    pub catalogue: Arc<Catalogue>,
     /// What a webhook's URL must keep to.
     pub url_rules: UrlRules,
     /// Bounds on what is accepted.
@@ -72,7 +75,8 @@ pub struct ApiLimits {
     pub events_per_second: Option<u32>,
 }
 
-/// Which part of the API answers at an address (`server.admin_listen` splits it).
+/// Which part of the API answers at an address (`server.admin_listen` and `server.roles` split
+/// it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surface {
     /// Everything.
@@ -81,6 +85,11 @@ pub enum Surface {
     Public,
     /// What internal services and administrators need.
     Internal,
+    /// What whoever runs the process needs, and nothing that changes anything: `/metrics`,
+    /// `/healthz` and `/readyz`.
+    Service,
+    /// Whether the process is well: `/healthz` and `/readyz`.
+    Health,
 }
 
 /// What every endpoint gets.
@@ -89,6 +98,8 @@ struct Api {
     tokens: TokenCache,
     requests: Rate,
     events: Rate,
+    room: Room,
+    validators: Validators,
     description: Description,
 }
 
@@ -98,7 +109,15 @@ impl Api {
     fn new(state: ApiState, description: Description) -> Self {
         let ApiLimits { requests_per_second, events_per_second, .. } = state.limits;
         let (requests, events) = (Rate::new(requests_per_second), Rate::new(events_per_second));
-        Self { state, tokens: TokenCache::default(), requests, events, description }
+        Self {
+            state,
+            tokens: TokenCache::default(),
+            requests,
+            events,
+            room: Room::new(),
+            validators: Validators::new(),
+            description,
+        }
     }
 
     fn store(&self) -> &dyn Store {
@@ -124,7 +143,13 @@ fn routes(surface: Surface) -> Routes {
         routes = routes.merge(webhooks::routes()).merge(deliveries::routes()).merge(event_types::routes());
     }
     if matches!(surface, Surface::All | Surface::Internal) {
-        routes = routes.merge(events::routes()).merge(metrics::routes());
+        routes = routes.merge(events::routes()).merge(entitlements::routes()).merge(admin::routes());
     }
-    routes.merge(health::routes()).merge(openapi::routes())
+    if matches!(surface, Surface::All | Surface::Internal | Surface::Service) {
+        routes = routes.merge(metrics::routes());
+    }
+    if matches!(surface, Surface::All | Surface::Public | Surface::Internal) {
+        routes = routes.merge(openapi::routes());
+    }
+    routes.merge(health::routes())
 }

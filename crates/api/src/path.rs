@@ -5,16 +5,18 @@ use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use stayhook_core::{DeliveryId, EventId, WebhookId};
+use stayhook_core::{DeliveryId, EventId, PropertyId, WebhookId};
 
 use crate::error::Problem;
 use crate::openapi::{Parameter, shapes};
 use crate::query::whole;
 
-const PARAMETERS: [Parameter; 3] = [
+const PARAMETERS: [Parameter; 5] = [
     Parameter { name: "webhook", description: "A webhook's id.", schema: shapes::webhook_id },
     Parameter { name: "delivery", description: "A delivery's id.", schema: shapes::delivery_id },
     Parameter { name: "event", description: "An event's id.", schema: shapes::event_id },
+    Parameter { name: "property", description: "A property's id.", schema: shapes::property_id },
+    Parameter { name: "type", description: "The name of an event type.", schema: shapes::event_type },
 ];
 
 /// What a parameter of a path means.
@@ -48,6 +50,23 @@ impl Path {
             .filter(|id| id.webhook == webhook)
             .map(|id| id.event)
             .ok_or_else(|| Problem::no_such("delivery"))
+    }
+
+    /// The delivery that `{delivery}` names.
+    pub(crate) fn any_delivery(&self) -> Result<DeliveryId, Problem> {
+        let id = self.get("delivery").and_then(|text| DeliveryId::parse(text).ok());
+        id.ok_or_else(|| Problem::no_such("delivery"))
+    }
+
+    /// The property that `{property}` names.
+    pub(crate) fn property(&self) -> Result<PropertyId, Problem> {
+        let id = self.get("property").and_then(whole).and_then(|number| PropertyId::new(number).ok());
+        id.ok_or_else(|| Problem::no_such("property"))
+    }
+
+    /// What stands in the place of a parameter, for a name that does not yet name anything.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.get(name).unwrap_or_default()
     }
 
     /// The event that `{event}` names.

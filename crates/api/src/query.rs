@@ -1,5 +1,6 @@
 //! Query parameters: like members of a body, every wrong one is named, also unknown ones.
 
+use stayhook_core::{ClientId, MAX_SAFE_INTEGER, PropertyId, WebhookId};
 use url::form_urlencoded;
 
 use crate::error::{FieldError, Problem, Subject};
@@ -91,6 +92,22 @@ pub(crate) fn whole(text: &str) -> Option<i64> {
     let canonical = text == "0" || !text.starts_with('0');
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     if canonical && digits { text.parse().ok() } else { None }
+}
+
+/// A property's id.
+pub(crate) fn property(text: &str) -> Result<PropertyId, Wrong> {
+    PropertyId::new(whole(text).unwrap_or(0)).map_err(|error| error.to_string().into())
+}
+
+/// A webhook's id.
+pub(crate) fn webhook(text: &str) -> Result<WebhookId, Wrong> {
+    let id = whole(text).filter(|id| *id <= MAX_SAFE_INTEGER);
+    id.map(WebhookId).ok_or(Wrong::Borrowed("must be a whole number, at most 2^53 - 1"))
+}
+
+/// A client's id.
+pub(crate) fn client(text: &str) -> Result<ClientId, Wrong> {
+    ClientId::parse(text).map_err(|error| error.to_string().into())
 }
 
 #[cfg(test)]

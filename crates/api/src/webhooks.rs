@@ -17,6 +17,10 @@ use axum::http::HeaderMap;
 use stayhook_engine::By;
 use stayhook_store::Author;
 
+pub(crate) use self::change::read_held;
+pub(crate) use self::list::status as read_status;
+pub(crate) use self::schema::{held, status, webhook};
+pub(crate) use self::view::WebhookView;
 use crate::auth::Caller;
 use crate::etag;
 use crate::openapi::Routes;

@@ -59,7 +59,8 @@ impl IdempotencyKey {
 
 impl NewEvent {
     /// What the same key must come with again: type, property, booking and data. Two
-    /// spellings of the same data (spaces, `90.00` for `90`) are the same content.
+    /// spellings of the same data (spaces, `90.00` for `90`, another order of members) are the
+    /// same content.
     pub fn content_hash(&self) -> [u8; 32] {
         let mut bytes = Vec::with_capacity(1_024);
         bytes.extend_from_slice(self.kind.as_str().as_bytes());
@@ -77,7 +78,7 @@ impl NewEvent {
                 bytes.push(0);
             }
         }
-        self.data.write_stable(&mut bytes);
+        self.data.write_sorted(&mut bytes);
         Sha256::digest(&bytes).into()
     }
 }
@@ -103,6 +104,10 @@ mod tests {
     fn spelling_does_not_change_the_content() {
         assert_eq!(event(r#"{"a": 90.00}"#).content_hash(), event(r#"{"a":90}"#).content_hash());
         assert_ne!(event(r#"{"a":90}"#).content_hash(), event(r#"{"a":91}"#).content_hash());
+        let ordered = event(r#"{"a":{"c":[{"x":1,"y":2}],"d":0},"b":null}"#).content_hash();
+        assert_eq!(ordered, event(r#"{"b":null,"a":{"d":0,"c":[{"y":2,"x":1}]}}"#).content_hash());
+        assert_ne!(ordered, event(r#"{"a":{"c":[{"x":2,"y":1}],"d":0},"b":null}"#).content_hash());
+        assert_ne!(event(r#"{"a":[1,2]}"#).content_hash(), event(r#"{"a":[2,1]}"#).content_hash());
     }
 
     #[test]

@@ -127,6 +127,12 @@ impl Json {
         write::write_value(self, out);
     }
 
+    /// Appends compact JSON in which the members of every object stand in the order of their
+    /// names, so that two texts with the same meaning to a receiver are the same bytes.
+    pub fn write_sorted(&self, out: &mut Vec<u8>) {
+        write::write_sorted(self, out);
+    }
+
     /// The bytes of [`Json::write_stable`].
     pub fn to_stable_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512);

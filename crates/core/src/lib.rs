@@ -41,6 +41,7 @@ pub use fault::{Fault, FaultClass};
 pub use health::{DisableRule, DisabledReason, Failing, Overdue, Status, Touch};
 pub use id::{BookingId, ClientId, DeliveryId, EventId, IdError, MAX_SAFE_INTEGER, PropertyId, WebhookId};
 pub use json::{JSON_DEPTH_LIMIT, Json, JsonError, Members};
+pub use redaction::{Redacted, redact, redact_names};
 pub use request_id::request_id;
 pub use secret::{NextSecret, SecretError, Secrets, SigningSecret};
 pub use signature::{Signature, Signer, sign, verify};

@@ -8,29 +8,34 @@ use crate::sensitive::{is_sensitive, is_spelling_of};
 use crate::{AllowList, EventType, Json, Members};
 
 /// Data as a subscriber may see it.
-pub(crate) struct Redacted {
-    pub(crate) data: Json,
-    /// Whether custom parameters were found, left in or not.
-    pub(crate) met_custom_parameters: bool,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Redacted {
+    /// What is left.
+    pub data: Json,
+    /// Whether custom parameters were found, left in or not. Where none were, the choice
+    /// makes no difference.
+    pub met_custom_parameters: bool,
 }
 
-/// Redacts the data of an event. Of `booking.*` events `data` is an object with the member
-/// `booking` alone, or with none where there is no booking in it.
-pub(crate) fn redact(
-    kind: &EventType,
-    data: &Json,
-    custom_parameters: bool,
-    allowed: &AllowList,
-) -> Redacted {
+/// Redacts the data of an event by an allow-list. Of `booking.*` events `data` is an object with the member
+/// `booking` alone, or with none where there is no booking in it; of others what
+/// [`redact_names`] leaves.
+pub fn redact(kind: &EventType, data: &Json, custom_parameters: bool, allowed: &AllowList) -> Redacted {
+    if !kind.as_str().starts_with("booking.") {
+        return redact_names(data, custom_parameters);
+    }
     let mut redaction = Redaction { custom_parameters, met_custom_parameters: false };
-    let data = if kind.as_str().starts_with("booking.") {
-        let booking = data.get("booking").and_then(|booking| redaction.pick(booking, allowed.root()));
-        Json::object(booking.map(|booking| ("booking", booking)))
-    } else {
-        // Only an entry of a list can be refused as a whole; data is an object by contract.
-        redaction.scrub(data, Place::Elsewhere).unwrap_or_else(|| Json::Object(Members::default()))
-    };
-    Redacted { data, met_custom_parameters: redaction.met_custom_parameters }
+    let booking = data.get("booking").and_then(|booking| redaction.pick(booking, allowed.root()));
+    redaction.left(Json::object(booking.map(|booking| ("booking", booking))))
+}
+
+/// Takes what bears a sensitive name out of the data of an event, at any depth, and custom
+/// parameters where they are not wanted.
+pub fn redact_names(data: &Json, custom_parameters: bool) -> Redacted {
+    let mut redaction = Redaction { custom_parameters, met_custom_parameters: false };
+    // Only an entry of a list can be refused as a whole; data is an object by contract.
+    let left = redaction.scrub(data, Place::Elsewhere).unwrap_or_else(|| Json::Object(Members::default()));
+    redaction.left(left)
 }
 
 struct Redaction {
@@ -45,6 +50,10 @@ enum Place {
 }
 
 impl Redaction {
+    fn left(self, data: Json) -> Redacted {
+        Redacted { data, met_custom_parameters: self.met_custom_parameters }
+    }
+
     /// What the branch allows of a value; nothing where the value has no members to choose from.
     fn pick(&mut self, json: &Json, branch: &Branch) -> Option<Json> {
         match json {

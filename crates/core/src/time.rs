@@ -156,10 +156,19 @@ impl UnixMs {
         self.utc().to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
-    /// Reads an RFC 3339 date and time with any offset; `None` when it is none.
+    /// Reads an RFC 3339 date and time with any offset; `None` when it is none. The year has
+    /// four digits, in UTC too: what is read here can be written again.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text).ok().map(|at| Self(at.timestamp_millis()))
+        let year_and_t = text.len() > 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[10] == b'T';
+        let at = DateTime::parse_from_rfc3339(text).ok().filter(|_| year_and_t)?;
+        let at = Self(at.timestamp_millis());
+        (Self::YEAR_0..Self::YEAR_10000).contains(&at).then_some(at)
     }
+
+    /// 0000-01-01T00:00:00Z
+    const YEAR_0: Self = Self(-62_167_219_200_000);
+    /// 10000-01-01T00:00:00Z
+    const YEAR_10000: Self = Self(253_402_300_800_000);
 
     fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::UNIX_EPOCH)
@@ -191,7 +200,45 @@ mod tests {
         assert_eq!(UnixMs::parse_rfc3339("2026-05-27"), None);
     }
 
+    #[test]
+    fn times_are_read_by_rfc_3339_and_nothing_else() {
+        for (good, read) in [
+            ("0000-01-01T00:00:00Z", UnixMs::YEAR_0),
+            ("9999-12-31T23:59:59.999Z", UnixMs(UnixMs::YEAR_10000.0 - 1)),
+            ("1970-01-01T01:00:00.0019+01:00", UnixMs(1)),
+            ("1969-12-31T23:59:59-00:00", UnixMs(-1_000)),
+        ] {
+            assert_eq!(UnixMs::parse_rfc3339(good), Some(read), "{good}");
+        }
+        for bad in [
+            "0000-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+            "10000-01-01T00:00:00Z",
+            "+2026-05-27T16:40:00Z",
+            "-0001-05-27T16:40:00Z",
+            "2026-05-27 16:40:00Z",
+            "2026-05-27t16:40:00Z",
+            "2026-05-27T16:40:00",
+            "2026-05-27T16:40Z",
+            "2026-02-30T16:40:00Z",
+            "２026-05-27T16:40:00Z",
+            "",
+        ] {
+            assert_eq!(UnixMs::parse_rfc3339(bad), None, "{bad}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn reading_times_never_panics(text in "[0-9T:Z.+-]{0,30}|.{0,30}") {
+            let _ = UnixMs::parse_rfc3339(&text);
+        }
+
+        #[test]
+        fn written_times_read_back(ms in UnixMs::YEAR_0.0..UnixMs::YEAR_10000.0) {
+            prop_assert_eq!(UnixMs::parse_rfc3339(&UnixMs(ms).rfc3339_millis()), Some(UnixMs(ms)));
+        }
+
         #[test]
         fn printed_spans_read_back(ms in 0..i64::MAX as u64) {
             let span = Span::millis(ms);

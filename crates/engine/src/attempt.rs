@@ -10,7 +10,6 @@ use stayhook_store::{Conclusion, Reply, Step, Tried};
 use crate::engine::Shared;
 use crate::queues::Item;
 use crate::registry::Entry;
-use crate::upkeep::LOST;
 use crate::window::Feedback;
 use crate::wire::{self, Message};
 
@@ -33,14 +32,22 @@ struct Started {
 pub(crate) async fn run(ticket: Ticket) {
     let Some(item) = &ticket.item else { return };
     let entry = ticket.shared.registry.get(item.webhook);
-    let (step, feedback) = match ticket.shared.standing(entry.as_deref(), item, ticket.started.wall) {
-        Standing::Send(_) if ticket.may_be_lost(item) => {
-            (spilled(item, ticket.started.wall), Feedback::Neutral)
+    let (step, feedback) = if !is_held(&ticket.shared, item) {
+        (spilled(item, ticket.started.wall), Feedback::Neutral)
+    } else {
+        match ticket.shared.standing(entry.as_deref(), item, ticket.started.wall) {
+            Standing::Send(entry) => make(&ticket, entry, item).await,
+            Standing::Not(step) => (step, Feedback::Neutral),
         }
-        Standing::Send(entry) => make(&ticket, entry, item).await,
-        Standing::Not(step) => (step, Feedback::Neutral),
     };
     ticket.conclude(step, feedback);
+}
+
+/// Whether the delivery is still this node's: the process may have been stopped, or cut off
+/// from the database, for so long that others have taken it over. What is given back then is
+/// written only if they have not.
+fn is_held(shared: &Shared, item: &Item) -> bool {
+    shared.store.holds(item.webhook, item.event, item.origin, item.progress.attempts)
 }
 
 /// What may be done with a delivery at this moment.
@@ -165,13 +172,6 @@ impl Ticket {
     pub(crate) fn new(shared: Arc<Shared>, item: Item) -> Self {
         let started = Started { wall: shared.clock.now(), monotonic: shared.clock.monotonic() };
         Self { shared, item: Some(item), started }
-    }
-
-    /// A node that stood still may have been taken for dead meanwhile, and what it held sent by
-    /// others: what lay in memory for longer than it ever should is given back to the store,
-    /// which knows whose it is.
-    fn may_be_lost(&self, item: &Item) -> bool {
-        self.started.monotonic.saturating_sub(item.since) >= LOST.as_duration()
     }
 
     fn conclude(mut self, step: Step, feedback: Feedback) {

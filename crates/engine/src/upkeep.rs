@@ -12,12 +12,8 @@ use crate::engine::Shared;
 
 /// At most so many rows in one transaction of a sweep.
 const BATCH: usize = 500;
-/// A delivery waits in memory no longer than this before it goes to the store: well before
-/// [`LOST`], with the time between two looks.
-const STUCK: Span = Span::seconds(12);
-/// What lay in memory for so long may be somebody else's: nodes that are silent for fifteen
-/// seconds are taken for dead.
-pub(crate) const LOST: Span = Span::seconds(15);
+/// A delivery waits in memory no longer than this before it goes to the store.
+const STUCK: Span = Span::seconds(15);
 /// How often that is looked at.
 const TICK: Span = Span::seconds(1);
 

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check_url, demo, listen, migrate, send, serve, token, verify};
+use crate::commands::{check_url, copy, demo, listen, migrate, rekey, send, serve, token, verify};
 use crate::outcome::Outcome;
 use crate::telemetry::LogArgs;
 
@@ -24,6 +24,8 @@ pub(crate) enum Command {
     /// Show the main job end to end, without any set-up
     Demo(demo::Args),
     Migrate(migrate::Args),
+    Copy(copy::Args),
+    Rekey(rekey::Args),
     /// Create, list and revoke API tokens
     #[command(subcommand)]
     Token(token::Command),
@@ -48,6 +50,8 @@ impl Command {
             Self::Serve(args) => serve::run(args).await,
             Self::Demo(args) => demo::run(args).await,
             Self::Migrate(args) => migrate::run(args).await,
+            Self::Copy(args) => copy::run(args).await,
+            Self::Rekey(args) => rekey::run(args).await,
             Self::Token(command) => token::run(command).await,
             Self::Send(args) => send::run(args).await,
             Self::Listen(args) => listen::run(args).await,

@@ -1,9 +1,11 @@
 //! One file a command.
 
 pub(crate) mod check_url;
+pub(crate) mod copy;
 pub(crate) mod demo;
 pub(crate) mod listen;
 pub(crate) mod migrate;
+pub(crate) mod rekey;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod token;

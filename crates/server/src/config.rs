@@ -174,6 +174,8 @@ pub(crate) struct Auth {
 pub(crate) struct Secrets {
     /// The key that seals signing secrets, base64 of 32 bytes; a key file if `None`.
     pub(crate) key: Option<Zeroizing<String>>,
+    /// Keys that open what was sealed before.
+    pub(crate) older_keys: Vec<Zeroizing<String>>,
 }
 
 /// `entitlements.*`

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use stayhook_engine::Dice as _;
 use stayhook_store::{
-    Keyring, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError, Timing,
+    KeyError, Keyring, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError, Timing,
 };
 
 use crate::clock::SystemDice;
@@ -32,13 +32,13 @@ pub(crate) async fn open(config: &Config, used: Use) -> Result<Arc<dyn Store>, T
 
 fn open_sqlite(config: &Config, path: &Path, used: Use) -> Result<Arc<dyn Store>, Trouble> {
     check_directory(path)?;
-    let keyring = match &config.secrets.key {
+    let first = match &config.secrets.key {
         Some(key) => Keyring::parse(key),
         None => Keyring::load_or_create(&key_file(path), SystemDice.secret()),
     };
     let options = SqliteOptions {
         path: path.to_owned(),
-        keyring: keyring.map_err(|error| Trouble::new(format!("secrets.key: {error}")))?,
+        keyring: keyring(config, first)?,
         migrate: true,
         exclusive: used == Use::Server,
     };
@@ -50,12 +50,22 @@ async fn open_postgres(config: &Config, url: &str) -> Result<Arc<dyn Store>, Tro
     let key = config.secrets.key.as_ref().map_or("", |key| key.as_str());
     let options = PostgresOptions {
         url: url.to_owned(),
-        keyring: Keyring::parse(key).map_err(|error| Trouble::new(format!("secrets.key: {error}")))?,
+        keyring: keyring(config, Keyring::parse(key))?,
         migrate: true,
         node: format!("stayhook {}", std::process::id()),
         timing: Timing::Database,
     };
     Ok(Arc::new(PostgresStore::open(options).await.map_err(|error| cannot_open(config, &error))?))
+}
+
+/// The key that seals, and those that open what was sealed before.
+fn keyring(config: &Config, first: Result<Keyring, KeyError>) -> Result<Keyring, Trouble> {
+    let named = |key: &str, error: KeyError| Trouble::new(format!("{key}: {error}"));
+    let mut keyring = first.map_err(|error| named("secrets.key", error))?;
+    for older in &config.secrets.older_keys {
+        keyring = keyring.and(Keyring::parse(older).map_err(|error| named("secrets.older_keys", error))?);
+    }
+    Ok(keyring)
 }
 
 fn cannot_open(config: &Config, error: &StoreError) -> Trouble {
@@ -71,14 +81,14 @@ pub(crate) fn trouble(error: &StoreError) -> Trouble {
 }
 
 /// The key file beside the database: `stayhook.db.secrets.key`.
-fn key_file(database: &Path) -> PathBuf {
+pub(crate) fn key_file(database: &Path) -> PathBuf {
     let mut name = OsString::from(database);
     name.push(".secrets.key");
     PathBuf::from(name)
 }
 
 /// A missing directory is told before anything is made in it.
-fn check_directory(database: &Path) -> Result<(), Trouble> {
+pub(crate) fn check_directory(database: &Path) -> Result<(), Trouble> {
     let directory = match database.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),

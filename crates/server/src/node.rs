@@ -72,7 +72,6 @@ impl Node {
         let engine = engine.await.map_err(|error| database::trouble(&error))?;
         let state = ApiState {
             engine: engine.clone(),
-            catalogue: Arc::new(catalogue(config)),
             url_rules: config.egress.rules.clone(),
             limits: api_limits(config),
             issuers,
@@ -82,10 +81,10 @@ impl Node {
         let (address, admin_address) = (public.address, admin.as_ref().map(|bound| bound.address));
         let stop = watch::Sender::new(false);
         let mut servers = JoinSet::new();
-        let surface = if admin.is_some() { Surface::Public } else { Surface::All };
-        servers.spawn(public.serve(router(state.clone(), surface), stop.subscribe()));
+        let (at_public, at_admin) = surfaces(config);
+        servers.spawn(public.serve(router(state.clone(), at_public), stop.subscribe()));
         if let Some(admin) = admin {
-            servers.spawn(admin.serve(router(state, Surface::Internal), stop.subscribe()));
+            servers.spawn(admin.serve(router(state, at_admin), stop.subscribe()));
         }
         Ok(Self { engine, address, admin_address, stop, servers })
     }
@@ -185,6 +184,17 @@ fn engine_config(config: &Config) -> EngineConfig {
             worker: config.server.roles.contains(&Role::Worker),
             maintenance: config.server.roles.contains(&Role::Maintenance),
         },
+    }
+}
+
+/// What is answered at `server.listen` and at `server.admin_listen`. A node without the role
+/// `api` answers those who watch it, and nobody else.
+fn surfaces(config: &Config) -> (Surface, Surface) {
+    match (config.server.roles.contains(&Role::Api), config.server.admin_listen) {
+        (true, None) => (Surface::All, Surface::Internal),
+        (true, Some(_)) => (Surface::Public, Surface::Internal),
+        (false, None) => (Surface::Service, Surface::Service),
+        (false, Some(_)) => (Surface::Health, Surface::Service),
     }
 }
 

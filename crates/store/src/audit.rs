@@ -1,6 +1,7 @@
 //! The audit log: who changed what, when, from what to what. No secrets, no payloads.
 
 mod entry;
+mod words;
 
 use stayhook_core::{ClientId, UnixMs, WebhookId};
 

@@ -23,6 +23,7 @@ pub mod entitlement;
 pub mod event_types;
 pub mod intake;
 pub mod log;
+pub mod recover;
 pub mod requeue;
 pub mod reseal;
 pub mod retention;
@@ -85,11 +86,12 @@ macro_rules! stamp_store_conformance {
             requeue::late_conclusions_do_not_touch_what_was_requeued
             requeue::what_was_requeued_and_lost_is_taken_over
             requeue::concurrent_retries_make_one_delivery_due
-            requeue::recovery_requeues_what_failed_and_what_was_missed
-            requeue::recovery_keeps_to_what_was_asked_for
-            requeue::a_large_recovery_is_complete_and_in_order
-            requeue::concurrent_recoveries_requeue_each_delivery_once
-            requeue::what_is_too_old_expires_again
+
+            recover::recovery_requeues_what_failed_and_what_was_missed
+            recover::recovery_keeps_to_what_was_asked_for
+            recover::a_large_recovery_is_complete_and_in_order
+            recover::concurrent_recoveries_requeue_each_delivery_once
+            recover::what_is_too_old_expires_again
 
             entitlement::nothing_is_set_at_first
             entitlement::what_is_set_reads_back

@@ -14,6 +14,12 @@ pub enum StoreError {
     /// There is no such file or directory.
     #[error("there is no database at {0}: name a file in a directory that exists")]
     Missing(String),
+    /// The server has no database of that name.
+    #[error("{0}: create it first, or name another")]
+    NoDatabase(String),
+    /// The address cannot be read, or does not fit what stands there.
+    #[error("the address is not usable: {0}")]
+    Address(String),
     /// The file is no database, or one of another program.
     #[error("this is not a database of stayhook ({0}): name another file")]
     NotOurs(String),
@@ -38,6 +44,16 @@ pub enum StoreError {
         /// The version this program works with.
         needed: i64,
     },
+    /// A deployment is being moved into it.
+    #[error(
+        "a copy into this database is not finished: run `stayhook copy --resume` with the same --from and --to"
+    )]
+    Unfinished,
+    /// Nodes work with it.
+    #[error(
+        "a node serves from this database ({0}): stop every node; one that died counts as stopped after 15 seconds"
+    )]
+    Served(String),
     /// Its settings or version lose what is acknowledged, or lack what is needed.
     #[error("the database is not fit for this ({0})")]
     Unfit(String),

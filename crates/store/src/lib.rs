@@ -9,6 +9,7 @@
 
 mod audit;
 mod columns;
+mod copy;
 mod delivery;
 mod derived;
 mod error;
@@ -36,6 +37,7 @@ use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixM
 use tokio::sync::mpsc;
 
 pub use audit::{Action, AuditFilter, AuditLine};
+pub use copy::{CopyError, CopyOptions, CopyProgress, Counted, Place, copy};
 pub use delivery::{
     AttemptLine, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter, DeliveryLine,
     DeliverySearch, Due, Fate, HandoffId, Origin, Recover, Reply, StatusChanged, Step, Sweep, Swept, Tried,
@@ -53,7 +55,7 @@ pub use postgres::{PostgresOptions, PostgresStore, Timing, enqueue_in};
 pub use registry::{
     Entitlement, NewWebhook, Patch, PropertyScope, Registered, Rotation, Scope, StatusName, WebhookFilter,
 };
-pub use seal::{KeyError, Keyring};
+pub use seal::{KeyChange, KeyError, Keyring};
 pub use signal::{RegistryChanges, Signal};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use stats::{Stats, StatsRequest, Tally};
@@ -117,9 +119,7 @@ pub trait Store: Send + Sync + 'static {
         id: WebhookId,
         rotation: Rotation,
         order: &Order,
-    ) -> Result<Registered, ChangeError> {
-        Err(StoreError::Unavailable("not built yet".to_owned()).into())
-    }
+    ) -> Result<Registered, ChangeError>;
 
     /// Makes a delivery due now that has ended, however that was, or that waits.
     ///
@@ -131,9 +131,7 @@ pub trait Store: Send + Sync + 'static {
         id: WebhookId,
         event: EventId,
         order: &Order,
-    ) -> Result<(), RequeueError> {
-        Err(StoreError::Unavailable("not built yet".to_owned()).into())
-    }
+    ) -> Result<(), RequeueError>;
 
     /// Makes ended deliveries of a webhook due now, in order of acceptance, each once; returns how
     /// many. Done in bounded transactions: after a failure some may have been requeued already,
@@ -147,9 +145,7 @@ pub trait Store: Send + Sync + 'static {
         id: WebhookId,
         recover: Recover,
         order: &Order,
-    ) -> Result<u64, RequeueError> {
-        Err(StoreError::Unavailable("not built yet".to_owned()).into())
-    }
+    ) -> Result<u64, RequeueError>;
 
     /// Says whether a property may be served from now on. Returns its webhooks as they are now.
     async fn set_entitlement(
@@ -157,25 +153,17 @@ pub trait Store: Send + Sync + 'static {
         property: PropertyId,
         entitled: bool,
         order: &Order,
-    ) -> Result<Vec<Registered>, StoreError> {
-        Err(StoreError::Unavailable("not built yet".to_owned()).into())
-    }
+    ) -> Result<Vec<Registered>, StoreError>;
 
     /// Adds an event type, in place of one of the same name.
-    async fn put_event_type(&self, kind: EventKind, order: &Order) -> Result<(), StoreError> {
-        Err(StoreError::Unavailable("not built yet".to_owned()).into())
-    }
+    async fn put_event_type(&self, kind: EventKind, order: &Order) -> Result<(), StoreError>;
 
     /// The event types that were added by [`Store::put_event_type`], by name.
-    async fn event_types(&self) -> Result<Vec<EventKind>, StoreError> {
-        Err(StoreError::Unavailable("not built yet".to_owned()).into())
-    }
+    async fn event_types(&self) -> Result<Vec<EventKind>, StoreError>;
 
     /// Tells programs that enqueue by SQL what this node accepts: types that it knows besides
     /// [`Store::event_types`], and the most bytes of an event's data.
-    async fn announce(&self, types: Vec<EventType>, event_bytes: usize) -> Result<(), StoreError> {
-        Err(StoreError::Unavailable("not built yet".to_owned()).into())
-    }
+    async fn announce(&self, types: Vec<EventType>, event_bytes: usize) -> Result<(), StoreError>;
 
     /// Every webhook with its secrets opened: what a node loads at start.
     async fn registry(&self) -> Result<Vec<Registered>, StoreError>;
@@ -211,6 +199,14 @@ pub trait Store: Send + Sync + 'static {
     /// gets an `interrupted` attempt first, so that whoever held it finds the fence closed.
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError>;
 
+    /// Whether a delivery that this node took, and that had so many attempts then, is certainly
+    /// still its own. Where nodes share a database, one that was stopped for a while or does
+    /// not reach it cannot know: then nothing is sent, and what is concluded stands or falls
+    /// with its fence.
+    fn holds(&self, _webhook: WebhookId, _event: EventId, _origin: Origin, _attempts: u32) -> bool {
+        true
+    }
+
     /// Gives back what nodes held that died, such as this one before it was started again:
     /// deliveries of their handoffs and leases become due at once, with an `interrupted`
     /// attempt each ("may have been sent"), except where an attempt or a pending row shows
@@ -240,9 +236,7 @@ pub trait Store: Send + Sync + 'static {
         &self,
         search: &DeliverySearch,
         page: PageRequest<DeliveryId>,
-    ) -> Result<Page<DeliveryLine, DeliveryId>, StoreError> {
-        Err(StoreError::Unavailable("not built yet".to_owned()).into())
-    }
+    ) -> Result<Page<DeliveryLine, DeliveryId>, StoreError>;
 
     /// One delivery with its attempts in order; `None` where the scope does not see the
     /// webhook or the webhook has no such delivery.
@@ -269,32 +263,24 @@ pub trait Store: Send + Sync + 'static {
     async fn revoke_token(&self, id: i64, at: UnixMs) -> Result<bool, StoreError>;
 
     /// Adds up what this node counted.
-    async fn count(&self, tallies: Vec<Tally>) -> Result<(), StoreError> {
-        Err(StoreError::Unavailable("not built yet".to_owned()).into())
-    }
+    async fn count(&self, tallies: Vec<Tally>) -> Result<(), StoreError>;
 
     /// Figures of one webhook or of all.
-    async fn stats(&self, request: StatsRequest) -> Result<Stats, StoreError> {
-        Err(StoreError::Unavailable("not built yet".to_owned()).into())
-    }
+    async fn stats(&self, request: StatsRequest) -> Result<Stats, StoreError>;
 
     /// What was changed, newest first.
     async fn audit(
         &self,
         filter: &AuditFilter,
         page: PageRequest<i64>,
-    ) -> Result<Page<AuditLine, i64>, StoreError> {
-        Err(StoreError::Unavailable("not built yet".to_owned()).into())
-    }
+    ) -> Result<Page<AuditLine, i64>, StoreError>;
 
     /// Seals every stored secret anew that is not sealed under the keyring's first key; returns
     /// how many. In bounded transactions, beside whatever else goes on.
     ///
     /// # Errors
     /// [`StoreError::WrongKey`] when one does not open under any of its keys.
-    async fn reseal(&self, at: UnixMs) -> Result<u64, StoreError> {
-        Err(StoreError::Unavailable("not built yet".to_owned()).into())
-    }
+    async fn reseal(&self, at: UnixMs) -> Result<u64, StoreError>;
 
     /// Whether the database answers and takes writes.
     ///

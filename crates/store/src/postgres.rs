@@ -5,6 +5,8 @@
 //! webhook holds the lock of its lane; accepting events and concluding accepted attempts
 //! needs no lock and no update.
 
+mod acceptance;
+mod access;
 mod audit;
 mod background;
 mod change;
@@ -12,8 +14,10 @@ mod claim;
 mod clock;
 mod closing;
 mod conclude;
+mod copy;
 mod days;
 mod delivered;
+mod doubt;
 mod entitlements;
 mod event;
 mod event_types;
@@ -27,6 +31,7 @@ mod line;
 mod log;
 mod migrate;
 mod open;
+mod pooled;
 mod registry;
 mod requeue;
 mod retention;
@@ -37,6 +42,7 @@ mod shared;
 mod sql;
 mod sweep;
 mod take_over;
+mod tenure;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -53,21 +59,23 @@ use tokio::sync::mpsc;
 pub use self::clock::Timing;
 pub use self::inbox::enqueue_in;
 
+pub(crate) use self::copy::PostgresSide;
+
 use self::background::Tasks;
 use self::clock::Shift;
-use self::failure::Failure;
 use self::shared::{Shared, transaction};
 use crate::{
     AttemptLine, AuditFilter, AuditLine, ChangeError, Claim, Claimed, Collected, Conclude, Concluded,
     CreateError, DeliveryFilter, DeliveryLine, DeliverySearch, EventLine, Intake, Keyring, NewToken,
-    NewWebhook, Order, Page, PageRequest, Patch, Receipt, Recover, Registered, RegistryChanges, RequeueError,
-    Rotation, Scope, Signal, Stats, StatsRequest, Store, StoreError, Sweep, Swept, Tally, TokenHash,
-    TokenLine, WebhookFilter,
+    NewWebhook, Order, Origin, Page, PageRequest, Patch, Receipt, Recover, Registered, RegistryChanges,
+    RequeueError, Rotation, Scope, Signal, Stats, StatsRequest, Store, StoreError, Sweep, Swept, Tally,
+    TokenHash, TokenLine, WebhookFilter,
 };
 
 /// How to open a database.
 pub struct PostgresOptions {
-    /// `postgres://user:password@host:port/database`
+    /// `postgres://user:password@host:port/database`; with `?pgbouncer=true` where a pooler in
+    /// transaction mode stands between.
     pub url: String,
     /// What seals signing secrets.
     pub keyring: Keyring,
@@ -93,10 +101,10 @@ impl PostgresStore {
     /// # Errors
     /// Says what is wrong with the database, its settings, its schema or the key.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
-        let connect = open::open(&options).await?;
-        let shared = Arc::new(Shared::start(connect.clone(), options.node, options.timing).await?);
+        let access = open::open(&options, open::Use::Serve).await?;
+        let shared = Arc::new(Shared::start(access, options.node, options.timing).await?);
         let (tasks, signals) = match options.timing {
-            Timing::Database => Some(background::start(&shared, connect)).unzip(),
+            Timing::Database => Some(background::start(&shared)).unzip(),
             Timing::Caller => (None, None),
         };
         Ok(Self { shared, keyring: options.keyring, signals: Mutex::new(signals), _tasks: tasks })
@@ -111,15 +119,14 @@ impl PostgresStore {
 /// all in the pool are.
 macro_rules! query {
     ($self:ident, |$conn:ident| $job:expr) => {
+        query!($self, line::PATIENCE, None, |$conn| $job)
+    };
+    ($self:ident, $patience:expr, $begin:expr, |$conn:ident| $job:expr) => {
         async {
             let mut left = open::POOL;
             loop {
                 let mut held = $self.shared.pooled().await?;
-                let result = line::bounded(async {
-                    let $conn = held.conn();
-                    $job.await
-                });
-                let result: Result<_, Failure> = result.await;
+                let result = line::work!(held, $patience, $begin, |$conn| $job);
                 match held.done(result) {
                     Err(failure) if failure.is_lost_connection() && left > 0 => left -= 1,
                     other => break other,
@@ -133,14 +140,7 @@ macro_rules! query {
 /// Several queries that see one snapshot.
 macro_rules! snapshot {
     ($self:ident, |$conn:ident| $job:expr) => {
-        query!($self, |conn| async {
-            let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-            let mut tx = sqlx::Connection::begin_with(conn, begin).await?;
-            let $conn = &mut *tx;
-            let value = $job.await?;
-            tx.commit().await?;
-            Ok(value)
-        })
+        query!($self, line::PATIENCE, Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"), |$conn| $job)
     };
 }
 
@@ -289,13 +289,11 @@ impl Store for PostgresStore {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
-        let shared = &self.shared;
-        Ok(transaction!(shared.claim.hold(), |conn| claim::claim(
-            conn,
-            shared.node(),
-            shared.timing,
-            &claim
-        ))?)
+        Ok(self.shared.claim(&claim).await?)
+    }
+
+    fn holds(&self, webhook: WebhookId, event: EventId, origin: Origin, attempts: u32) -> bool {
+        self.shared.timing == Timing::Caller || self.shared.tenure.holds(webhook, event, origin, attempts)
     }
 
     async fn take_over(&self, now: UnixMs) -> Result<u64, StoreError> {
@@ -358,7 +356,7 @@ impl Store for PostgresStore {
     }
 
     async fn token(&self, hash: &TokenHash) -> Result<Option<TokenLine>, StoreError> {
-        Ok(query!(self, |conn| tokens::find(conn, hash))?)
+        Ok(query!(self, line::PROMPT, None, |conn| tokens::find(conn, hash))?)
     }
 
     async fn revoke_token(&self, id: i64, at: UnixMs) -> Result<bool, StoreError> {
@@ -392,7 +390,7 @@ impl Store for PostgresStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        query!(self, |conn| async {
+        query!(self, line::PROMPT, None, |conn| async {
             sqlx::query(sql::SET_META).bind("ping").bind(&b""[..]).execute(conn).await?;
             Ok(())
         })?;

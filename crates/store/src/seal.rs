@@ -4,10 +4,11 @@
 //! another row does not open there. Its form: version (1 byte), key id (8), nonce (12),
 //! ciphertext and tag.
 
+mod change;
 mod file;
 
 use std::iter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
@@ -17,6 +18,8 @@ use base64::engine::general_purpose::STANDARD;
 use stayhook_core::WebhookId;
 use zeroize::Zeroizing;
 
+pub use change::KeyChange;
+
 const VERSION: u8 = 1;
 const KEY_ID: usize = 8;
 const NONCE: usize = 12;
@@ -24,12 +27,17 @@ const HEAD: usize = 1 + KEY_ID + NONCE;
 
 /// The key under which secrets are sealed, and others under which some were sealed before.
 /// Neither prints nor compares.
+///
+/// One from a key file follows what becomes of that file ([`KeyChange`]): it seals under the first
+/// key that is there at that moment, and looks there for keys that it does not know.
 #[derive(Clone)]
 pub struct Keyring {
     /// Seals.
     first: Arc<Key>,
     /// Only open.
     older: Vec<Arc<Key>>,
+    /// Where they come from, if that is a key file.
+    file: Option<Arc<Path>>,
 }
 
 struct Key {
@@ -51,9 +59,15 @@ pub enum KeyError {
         /// Its permissions.
         mode: u32,
     },
+    /// Another process is putting a new key into the key file.
+    #[error("the key in {} is being changed by another process: wait until it has ended", .0.display())]
+    Changing(PathBuf),
     /// The key file holds something else.
-    #[error("the key file {} does not hold 32 bytes in base64: restore it, the stored secrets need it", .0.display())]
+    #[error("the key file {} does not hold lines of 32 bytes in base64: restore it, the stored secrets need it", .0.display())]
     MalformedFile(PathBuf),
+    /// There is a key already, and it is not the one that is needed.
+    #[error("the key file {} holds another key: name another database, or move that file away", .0.display())]
+    OtherKey(PathBuf),
     /// The key file cannot be read or written.
     #[error("the key file {} cannot be used: {words}", path.display())]
     File {
@@ -97,7 +111,7 @@ impl Keyring {
 
     fn new(bytes: &[u8]) -> Result<Self, KeyError> {
         let cipher = RandomizedNonceKey::new(&AES_256_GCM, bytes).map_err(|_| KeyError::Malformed)?;
-        Ok(Self { first: Arc::new(Key { id: key_id(bytes), cipher }), older: Vec::new() })
+        Ok(Self { first: Arc::new(Key { id: key_id(bytes), cipher }), older: Vec::new(), file: None })
     }
 
     /// The same keyring, which also opens what was sealed under the keys of another one.
@@ -113,22 +127,33 @@ impl Keyring {
         sealed.len() >= HEAD && sealed[1..=KEY_ID] == self.first.id
     }
 
-    /// Seals a value; `None` if the system has no randomness to give.
+    /// Seals a value; `None` if the system has no randomness to give, or the key file cannot be
+    /// read. To be called within the transaction that writes it.
     pub(crate) fn seal(&self, webhook: WebhookId, purpose: Purpose, plain: &[u8]) -> Option<Vec<u8>> {
-        let mut sealed = Zeroizing::new(plain.to_vec());
-        sealed.reserve_exact(AES_256_GCM.tag_len());
-        let bound = self.first.bound_to(webhook, purpose);
-        let nonce = self.first.cipher.seal_in_place_append_tag(bound, &mut *sealed).ok()?;
-        let mut whole = Vec::with_capacity(HEAD + sealed.len());
-        whole.push(VERSION);
-        whole.extend_from_slice(&self.first.id);
-        whole.extend_from_slice(nonce.as_ref());
-        whole.extend_from_slice(&sealed);
-        Some(whole)
+        match &self.file {
+            None => self.first.seal(webhook, purpose, plain),
+            Some(path) => Self::load(path).ok()?.first.seal(webhook, purpose, plain),
+        }
     }
 
     /// Opens what [`Keyring::seal`] made for the same webhook and purpose.
     pub(crate) fn open(
+        &self,
+        webhook: WebhookId,
+        purpose: Purpose,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+        let opened = self.open_with_known(webhook, purpose, sealed);
+        match &self.file {
+            Some(path) if matches!(opened, Err(Unopened::OtherKey)) => {
+                let now = Self::load(path).map_err(|_| Unopened::OtherKey)?;
+                now.open_with_known(webhook, purpose, sealed)
+            }
+            _ => opened,
+        }
+    }
+
+    fn open_with_known(
         &self,
         webhook: WebhookId,
         purpose: Purpose,
@@ -150,6 +175,19 @@ impl Keyring {
 }
 
 impl Key {
+    fn seal(&self, webhook: WebhookId, purpose: Purpose, plain: &[u8]) -> Option<Vec<u8>> {
+        let mut sealed = Zeroizing::new(plain.to_vec());
+        sealed.reserve_exact(AES_256_GCM.tag_len());
+        let nonce =
+            self.cipher.seal_in_place_append_tag(self.bound_to(webhook, purpose), &mut *sealed).ok()?;
+        let mut whole = Vec::with_capacity(HEAD + sealed.len());
+        whole.push(VERSION);
+        whole.extend_from_slice(&self.id);
+        whole.extend_from_slice(nonce.as_ref());
+        whole.extend_from_slice(&sealed);
+        Some(whole)
+    }
+
     fn bound_to(&self, webhook: WebhookId, purpose: Purpose) -> Aad<[u8; 17]> {
         let mut bound = [0; 17];
         bound[..8].copy_from_slice(&webhook.0.to_be_bytes());

@@ -5,6 +5,7 @@ mod change;
 mod claim;
 mod closing;
 mod conclude;
+mod copy;
 mod entitlements;
 mod event;
 mod event_types;
@@ -19,6 +20,7 @@ mod query;
 mod readers;
 mod records;
 mod requeue;
+mod reseal;
 mod rows;
 mod search;
 mod secrets;
@@ -44,10 +46,13 @@ use rusqlite::Connection;
 use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
 use tokio::sync::mpsc;
 
+pub(crate) use self::copy::SqliteSide;
+
 use self::audit::Tale;
 use self::open::Opened;
 use self::readers::Readers;
-use self::secrets::Resealing;
+use self::reseal::Resealing;
+
 use self::writer::Writer;
 use crate::columns::StoredWebhook;
 use crate::{
@@ -291,14 +296,13 @@ impl Store for SqliteStore {
     async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError> {
         let bytes = sweep.batch.saturating_mul(ROW);
         let sweep = Arc::new(sweep);
-        let statuses = self.swept(bytes, &sweep, sweep::disable).await?;
-        self.swept(bytes, &sweep, sweep::close).await?;
         let expired = self.swept(bytes, &sweep, sweep::expire).await?;
         self.pruned.store(sweep.now.before(sweep.prune).0, Ordering::Relaxed);
         let pruned = self.swept(bytes, &sweep, sweep::prune).await?;
         self.swept(bytes, &sweep, secrets::promote).await?;
         self.swept(bytes, &sweep, stats::prune).await?;
-        let next = self.readers.read(move |conn| sweep::next(conn, &sweep)).await?;
+        // Last, and nothing after it: until the caller hears of a disabled webhook, its copy of it is wrong.
+        let (statuses, next) = self.swept(bytes, &sweep, sweep::disable_and_look_ahead).await?;
         Ok(Swept { statuses, expired, pruned, next })
     }
 

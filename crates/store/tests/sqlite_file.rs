@@ -13,7 +13,7 @@ use stayhook_core::{
 };
 use stayhook_store::{
     Accepted, Author, IdempotencyClaim, Intake, Keyring, NewRow, NewWebhook, Order, Patch, Rotation, Scope,
-    SqliteOptions, SqliteStore, Store, StoreError, Sweep, Target, TargetFate,
+    SqliteOptions, SqliteStore, Store, StoreError, Sweep, Tally, Target, TargetFate,
 };
 use tempfile::TempDir;
 
@@ -294,6 +294,9 @@ async fn pruning_and_deleting_empty_every_table() {
         store.intake(Intake { events: rows, ..Intake::default() }).await.unwrap().results,
         [Accepted::New; 3]
     );
+    let (at, duration) = (NOW, Span::ZERO);
+    let tally = Tally { webhook: id, at, accepted: 3, delivered: 0, failed: 0, duration };
+    store.count(vec![tally]).await.unwrap();
     let conn = Connection::open(&path).unwrap();
     let count = |table: &str| -> i64 {
         conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
@@ -308,6 +311,7 @@ async fn pruning_and_deleting_empty_every_table() {
         "webhooks",
         "webhook_urls",
         "lanes",
+        "tallies",
     ];
     for table in growing {
         assert!(count(table) > 0, "{table} is used");

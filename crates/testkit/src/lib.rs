@@ -12,7 +12,7 @@ mod tls;
 
 pub use dns::Dns;
 #[cfg(unix)]
-pub use postgres::{NoPostgres, Postgres};
+pub use postgres::{NoPostgres, PgBouncer, Postgres, PostgresServer};
 pub use receiver::{Received, Receiver};
 pub use reply::Reply;
 pub use tls::{ServerCertificate, TestCa};

@@ -1,18 +1,27 @@
-//! A throw-away PostgreSQL: one cluster for the whole test process, a fresh database for each
-//! test. It stops and disappears with the process, however that ends.
+//! A throw-away PostgreSQL. [`Postgres`] is a database in the cluster of the test process;
+//! [`PostgresServer`] is a cluster of one's own, to stop, start and freeze; [`PgBouncer`] stands
+//! before either. All of it disappears with the process, however that ends.
 
-use std::fs;
+mod cluster;
+mod pooler;
+mod programs;
+
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+
+pub use self::cluster::PostgresServer;
+pub use self::pooler::PgBouncer;
+
+use self::cluster::Cluster;
 
 /// A database of its own, empty.
 #[derive(Debug)]
 pub struct Postgres {
+    name: String,
+    socket: String,
     url: String,
 }
 
@@ -24,6 +33,9 @@ pub enum NoPostgres {
         "no PostgreSQL: neither in PATH nor in /usr/lib/postgresql; run `apt-get install postgresql`, these tests are not skipped"
     )]
     Missing,
+    /// The pooler is not installed.
+    #[error("no PgBouncer: run `apt-get install pgbouncer`, these tests are not skipped")]
+    NoPooler,
     /// It does not run as root, and there is nobody else.
     #[error("PostgreSQL does not run as root, and there is no user `postgres` or `nobody`")]
     NoUser,
@@ -48,114 +60,46 @@ impl Postgres {
     pub fn create() -> Result<Self, NoPostgres> {
         static CLUSTER: OnceLock<Result<Cluster, String>> = OnceLock::new();
         static COUNT: AtomicU32 = AtomicU32::new(1);
-        let cluster = CLUSTER.get_or_init(|| Cluster::start().map_err(|error| error.to_string()));
+        let cluster = CLUSTER.get_or_init(|| Cluster::start(None).map_err(|error| error.to_string()));
         let cluster = cluster.as_ref().map_err(|words| NoPostgres::Io(io::Error::other(words.clone())))?;
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        cluster.run("createdb", &["--template=template0", &name])?;
-        Ok(Self { url: format!("postgres://stayhook@localhost/{name}?host={}", cluster.home.display()) })
+        cluster.create_database(&name)?;
+        let socket = cluster.home().display().to_string();
+        let url = format!("postgres://stayhook@localhost/{name}?host={socket}");
+        Ok(Self { name, socket, url })
     }
 
     /// How to connect to it.
     pub fn url(&self) -> &str {
         &self.url
     }
+
+    /// `psql`, to connect to that address of it; what fails ends it.
+    ///
+    /// # Errors
+    /// When it is not installed.
+    pub fn psql(url: &str) -> Result<Command, NoPostgres> {
+        let mut command = Command::new(programs::programs().ok_or(NoPostgres::Missing)?.join("psql"));
+        command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", url]);
+        Ok(command)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
-struct Cluster {
-    programs: PathBuf,
-    home: PathBuf,
-    user: Option<User>,
-    /// The guard stops the cluster when this is closed, by us or by the end of the process.
-    _guard: ChildStdin,
-}
-
-/// Whom the programs run as, if not as ourselves.
-#[derive(Clone, Copy)]
-struct User {
-    id: u32,
-    group: u32,
-}
-
-/// Waits for the end of its standard input, then tidies up.
-const GUARD: &str = r#"cat >/dev/null; "$1/pg_ctl" stop -D "$2/data" -m immediate; rm -rf "$2""#;
-
-/// No TCP, and a socket in the cluster's own directory: nothing that two could share. Commits
-/// are as durable as in production, since the store refuses anything else.
-const SETTINGS: &str = "-c listen_addresses= -c max_connections=300 -c shared_buffers=64MB \
-    -c wal_level=minimal -c max_wal_senders=0 -c autovacuum_naptime=10s";
-
-impl Cluster {
-    fn start() -> Result<Self, NoPostgres> {
-        let programs = programs().ok_or(NoPostgres::Missing)?;
-        let home = tempfile::Builder::new().prefix("pg").tempdir()?.keep();
-        let user = user_for(&home)?;
-        if let Some(user) = user {
-            std::os::unix::fs::chown(&home, Some(user.id), Some(user.group))?;
+/// A port that nobody else gets: below those that the system gives out by itself, so that it
+/// stays free while what listens there is stopped.
+fn free_port() -> io::Result<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 10_000).unwrap_or(0);
+    for _ in 0..10_000 {
+        let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
         }
-        fs::set_permissions(&home, fs::Permissions::from_mode(0o700))?;
-        let mut guard = as_user(Path::new("/bin/sh"), user);
-        guard.args(["-c", GUARD, "guard"]).args([&programs, &home]).stdin(Stdio::piped());
-        let mut guard = guard.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let input = guard.stdin.take().ok_or_else(|| io::Error::other("no pipe to the guard"))?;
-        let cluster = Self { programs, home, user, _guard: input };
-
-        let data = cluster.home.join("data").display().to_string();
-        let log = cluster.home.join("log").display().to_string();
-        let init = ["-D", &data, "-U", "stayhook", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
-        cluster.run("initdb", &init)?;
-        let settings = format!("{SETTINGS} -k {}", cluster.home.display());
-        cluster.run("pg_ctl", &["start", "-w", "-s", "-D", &data, "-l", &log, "-o", &settings])?;
-        Ok(cluster)
     }
-
-    fn run(&self, program: &'static str, arguments: &[&str]) -> Result<(), NoPostgres> {
-        // To a file: a pipe would stay open for as long as the server runs.
-        let printed = self.home.join(format!("{program}.out"));
-        let mut command = as_user(&self.programs.join(program), self.user);
-        command.args(arguments).current_dir(&self.home).env("PGHOST", &self.home).env("PGUSER", "stayhook");
-        let file = fs::OpenOptions::new().create(true).append(true).open(&printed)?;
-        let status = command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).status()?;
-        if status.success() {
-            return Ok(());
-        }
-        Err(NoPostgres::Failed { program, words: fs::read_to_string(&printed).unwrap_or_default() })
-    }
-}
-
-fn as_user(program: &Path, user: Option<User>) -> Command {
-    let mut command = Command::new(program);
-    if let Some(user) = user {
-        command.uid(user.id).gid(user.group);
-    }
-    command
-}
-
-/// Where the programs are: the newest version of Debian's, or what is in the path.
-fn programs() -> Option<PathBuf> {
-    let version = |dir: &PathBuf| -> Option<u32> { dir.file_name()?.to_str()?.parse().ok() };
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let newest = versions.filter_map(|it| Some(it.ok()?.path())).max_by_key(version);
-    let debian = newest.map(|dir| dir.join("bin")).filter(|dir| dir.join("initdb").exists());
-    debian.or_else(|| {
-        let path = std::env::var_os("PATH")?;
-        let found = std::env::split_paths(&path).map(|dir| dir.join("initdb")).find(|it| it.exists())?;
-        Some(fs::canonicalize(found).ok()?.parent()?.to_owned())
-    })
-}
-
-/// PostgreSQL refuses to run as root: somebody who may do nothing takes its place.
-fn user_for(home: &Path) -> Result<Option<User>, NoPostgres> {
-    if fs::metadata(home)?.uid() != 0 {
-        return Ok(None);
-    }
-    let known = fs::read_to_string("/etc/passwd")?;
-    let find = |name: &str| {
-        let mut fields = known
-            .lines()
-            .map(|line| line.split(':'))
-            .find_map(|mut it| (it.next() == Some(name)).then_some(it))?;
-        let id = fields.nth(1)?.parse().ok()?;
-        Some(User { id, group: fields.next()?.parse().ok()? })
-    };
-    find("postgres").or_else(|| find("nobody")).map(Some).ok_or(NoPostgres::NoUser)
+    Err(io::Error::other("no port between 20000 and 30000 is free"))
 }

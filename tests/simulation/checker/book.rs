@@ -185,6 +185,11 @@ impl<'a> Book<'a> {
         self.of_webhook.entry(webhook).or_default().push(place);
     }
 
+    /// The step that asked for a change.
+    pub(super) fn step_of(&self, change: usize) -> Option<usize> {
+        self.asked.get(&change).copied()
+    }
+
     /// The entry that shows the answer to the call that led to a change.
     pub(super) fn answer_to(&self, change: usize) -> Option<usize> {
         self.answered.get(self.asked.get(&change)?).copied()

@@ -8,7 +8,7 @@ use stayhook_store::{Fate, TargetFate};
 
 use super::book::{Book, Delivery};
 use super::{Violation, violation};
-use crate::history::{Accepted, Answered, Entry, What, Written};
+use crate::history::{Accepted, Entry, What, Written};
 use crate::plan::Call;
 
 /// So long a due delivery of a webhook may wait that has nothing in flight and is known to be
@@ -121,6 +121,7 @@ impl Watch<'_, '_> {
                     self.retain(webhook.id, |_, _| false);
                 }
                 self.pull_forward(webhook.id, place, entry.at);
+                self.resumed(place);
             }
             What::Status { webhook, status: Status::Disabled { .. } } | What::Gone { webhook } => {
                 self.may_send.insert(*webhook, false);
@@ -136,7 +137,6 @@ impl Watch<'_, '_> {
             What::Asked { step, call: Call::Resume { held, .. }, webhook: Some(webhook), .. } => {
                 self.resumes.insert(*step, (*webhook, *held));
             }
-            What::Answered { step, answer: Answered::Changed { .. } } => self.resumed(*step),
             _ => {}
         }
     }
@@ -198,8 +198,9 @@ impl Watch<'_, '_> {
     }
 
     /// What was held is gone where that was asked for.
-    fn resumed(&mut self, step: usize) {
-        match self.resumes.remove(&step) {
+    fn resumed(&mut self, place: usize) {
+        let resume = self.book.step_of(place).and_then(|step| self.resumes.remove(&step));
+        match resume {
             Some((webhook, Held::Discard)) => self.retain(webhook, |_, _| false),
             Some((webhook, Held::Latest)) => {
                 let waiting: Vec<EventId> =

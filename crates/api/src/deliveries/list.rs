@@ -2,42 +2,30 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use stayhook_core::{BookingId, DeliveryId, EventType};
-use stayhook_store::{DeliveryFilter, PageRequest};
+use stayhook_core::DeliveryId;
+use stayhook_store::PageRequest;
 
+use super::filter::{self, filter};
 use super::view::DeliveryView;
 use super::{schema, turn};
 use crate::answer::{self, PageView};
 use crate::auth::{Caller, ScopeName};
 use crate::error::Problem;
-use crate::fields::Wrong;
-use crate::openapi::{Answer, Operation, Parameter, Schema, Tag, Verb, shapes};
+use crate::openapi::{Answer, Operation, Schema, Tag, Verb};
 use crate::path::Path;
 use crate::query::{CURSOR, LIMIT, Query};
-use crate::{Shared, cursor, times};
-
-/// What `status` may ask for.
-pub(super) const STATES: [&str; 7] =
-    ["pending", "held", "delivering", "delivered", "cancelled", "expired", "skipped"];
+use crate::{Shared, cursor};
 
 pub(super) const OPERATION: Operation = Operation {
     summary: "List deliveries",
     details: "What became of events at a webhook, newest first.",
     scopes: &[ScopeName::WebhooksRead],
     query: &[
-        Parameter { name: "status", description: "Only in this state.", schema: schema::state },
-        Parameter { name: "eventType", description: "Only of this event type.", schema: shapes::event_type },
-        Parameter {
-            name: "bookingId",
-            description: "Only of this booking; a number and its digits name the same one.",
-            schema: || Schema::text_of(1, 64),
-        },
-        Parameter {
-            name: "since",
-            description: "Only of events accepted then or later.",
-            schema: Schema::time,
-        },
-        Parameter { name: "until", description: "Only of events accepted before.", schema: Schema::time },
+        filter::STATUS,
+        filter::EVENT_TYPE,
+        filter::BOOKING,
+        filter::SINCE,
+        filter::UNTIL,
         LIMIT,
         CURSOR,
     ],
@@ -54,13 +42,7 @@ pub(super) async fn list(
     caller.needs(OPERATION.scopes)?;
     let webhook = path.webhook()?;
     let mut query = Query::parse(OPERATION.query, query.as_deref());
-    let filter = DeliveryFilter {
-        state: query.take("status", state),
-        kind: query.take("eventType", kind),
-        booking: query.take("bookingId", booking),
-        since: query.take("since", times::read),
-        until: query.take("until", times::read),
-    };
+    let filter = filter(&mut query);
     let request = PageRequest {
         limit: query.limit(),
         after: query.take("cursor", |text| cursor::delivery(webhook, text)),
@@ -72,20 +54,4 @@ pub(super) async fn list(
         data: page.rows.iter().map(DeliveryView::of).collect(),
         next_cursor: page.next.map(|event| cursor::after_delivery(DeliveryId { event, webhook })),
     }))
-}
-
-fn state(text: &str) -> Result<String, Wrong> {
-    if STATES.contains(&text) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("must be one of {}", STATES.join(", ")).into())
-    }
-}
-
-fn kind(text: &str) -> Result<EventType, Wrong> {
-    EventType::parse(text).map_err(|error| format!("is not an event type: {error}").into())
-}
-
-fn booking(text: &str) -> Result<String, Wrong> {
-    BookingId::text(text).map(|id| id.key()).map_err(|error| error.to_string().into())
 }

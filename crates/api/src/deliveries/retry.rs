@@ -29,7 +29,7 @@ pub(super) const OPERATION: Operation = Operation {
 
 /// Nothing more is to be said.
 #[derive(Serialize)]
-struct Requeued {}
+pub(crate) struct Requeued {}
 
 pub(super) async fn retry(
     State(api): State<Shared>,

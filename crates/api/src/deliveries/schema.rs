@@ -1,14 +1,17 @@
 //! What the log looks like.
 
-use super::list::STATES;
 use crate::openapi::{Component, Schema, shapes};
+
+/// What a delivery may come to.
+pub(super) const STATES: [&str; 7] =
+    ["pending", "held", "delivering", "delivered", "cancelled", "expired", "skipped"];
 
 /// A row of the log.
 pub(super) const DELIVERY: Component = Component { name: "Delivery", schema: delivery };
 /// One delivery with its attempts.
-pub(super) const WHOLE: Component = Component { name: "DeliveryWithAttempts", schema: whole };
+pub(crate) const WHOLE: Component = Component { name: "DeliveryWithAttempts", schema: whole };
 /// A page of the log.
-pub(super) const PAGE: Component =
+pub(crate) const PAGE: Component =
     Component { name: "DeliveryPage", schema: || shapes::page(Schema::of(&DELIVERY)) };
 
 const ATTEMPT: Component = Component { name: "Attempt", schema: attempt };

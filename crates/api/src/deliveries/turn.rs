@@ -39,7 +39,7 @@ pub(super) async fn deliveries(
 }
 
 /// One delivery's line with what this node knows of it.
-pub(super) fn delivery(api: &Api, mut line: DeliveryLine) -> DeliveryLine {
+pub(crate) fn delivery(api: &Api, mut line: DeliveryLine) -> DeliveryLine {
     if line.state == State::Delivering && api.state.engine.waiting(line.webhook).contains(&line.event) {
         line.state = State::Pending;
     }

@@ -10,7 +10,7 @@ use stayhook_store::{AttemptLine, DeliveryLine};
 /// A delivery as JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct DeliveryView<'a> {
+pub(crate) struct DeliveryView<'a> {
     id: String,
     webhook_id: i64,
     event_id: String,
@@ -50,7 +50,7 @@ struct AttemptView<'a> {
 
 impl<'a> DeliveryView<'a> {
     /// The delivery as a row of the log.
-    pub(super) fn of(line: &'a DeliveryLine) -> Self {
+    pub(crate) fn of(line: &'a DeliveryLine) -> Self {
         Self {
             id: DeliveryId { event: line.event, webhook: line.webhook }.to_string(),
             webhook_id: line.webhook.0,
@@ -68,7 +68,7 @@ impl<'a> DeliveryView<'a> {
     }
 
     /// The delivery with its attempts.
-    pub(super) fn whole(line: &'a DeliveryLine, attempts: &'a [AttemptLine]) -> Self {
+    pub(crate) fn whole(line: &'a DeliveryLine, attempts: &'a [AttemptLine]) -> Self {
         Self {
             attempts: Some(attempts.iter().map(|it| AttemptView::of(line, it)).collect()),
             ..Self::of(line)

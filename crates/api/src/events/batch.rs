@@ -8,10 +8,9 @@ use stayhook_core::{JSON_DEPTH_LIMIT, Json, NewEvent};
 
 use super::enqueue::IDEMPOTENCY_KEY;
 use super::members::{self, ReceiptView};
-use super::schema;
-use crate::auth::{Caller, Reporter, ScopeName};
+use super::{schema, split};
+use crate::auth::{Caller, Internal, ScopeName};
 use crate::error::{Problem, ProblemView, Subject};
-use crate::fields::{Fields, must_be};
 use crate::openapi::{Answer, Body, Operation, Schema, Tag, Verb};
 use crate::{Api, Shared, answer, body};
 
@@ -31,8 +30,6 @@ pub(super) const OPERATION: Operation = Operation {
 pub(super) const MOST_EVENTS: usize = 1_000;
 /// The most bytes of a batch: what a caller can make this process hold at once.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
-/// A batch stands two levels above its events, which may be as deep as those that come alone.
-const DEPTH: usize = JSON_DEPTH_LIMIT + 2;
 
 #[derive(Serialize)]
 struct ResultsView<'a> {
@@ -48,10 +45,10 @@ enum ResultView<'a> {
 
 pub(super) async fn batch(
     State(api): State<Shared>,
-    reporter: Reporter,
+    internal: Internal,
     request: Request,
 ) -> Result<Response, Problem> {
-    let caller = reporter.caller();
+    let caller = internal.caller();
     caller.needs(OPERATION.scopes)?;
     if request.headers().contains_key(IDEMPOTENCY_KEY) {
         let detail =
@@ -59,9 +56,14 @@ pub(super) async fn batch(
         return Err(Problem::invalid_field(Subject::Request, "/idempotencyKey", detail));
     }
     let most_bytes = api.state.limits.event_bytes.saturating_mul(MOST_EVENTS).min(MOST_BYTES);
-    let items = items(body::json(request, most_bytes, DEPTH).await?)?;
-    reporter.reports(&api, items.len())?;
-    let results = accept(&api, read(&api, caller, items)).await?;
+    let body = body::large(request, most_bytes, &api.room).await?;
+    let items = split::items(&body.bytes)?;
+    internal.reports(&api, items.len())?;
+    let mut read = Vec::with_capacity(items.len());
+    for (at, item) in items.into_iter().enumerate() {
+        read.push(read_one(&api, caller, item, format!("/events/{at}")).await);
+    }
+    let results = accept(&api, read).await?;
     let results = results.iter().map(|result| match result {
         Ok(receipt) => ResultView::Accepted(receipt),
         Err(problem) => ResultView::Refused { error: problem.view() },
@@ -69,30 +71,16 @@ pub(super) async fn batch(
     Ok(answer::accepted(&ResultsView { results: results.collect() }))
 }
 
-/// The events of a batch, not yet read.
-fn items(json: Json) -> Result<Vec<Json>, Problem> {
-    let invalid = |errors| Problem::invalid(Subject::Request, errors);
-    let mut fields = Fields::of(json, String::new()).map_err(invalid)?;
-    let items = fields.required("events", |json| match json {
-        Json::Array(items) if (1..=MOST_EVENTS).contains(&items.len()) => Ok(items),
-        Json::Array(items) => Err(format!("must hold 1 to {MOST_EVENTS} events, not {}", items.len()).into()),
-        other => Err(must_be("an array of events", &other)),
-    });
-    let wrong = fields.finish();
-    items.filter(|_| wrong.is_empty()).ok_or_else(|| invalid(wrong))
-}
-
-/// Reads each event by itself. One is measured as compact JSON, since its own bytes are no
-/// longer there.
-fn read(api: &Api, caller: &Caller, items: Vec<Json>) -> Vec<Result<NewEvent, Problem>> {
+/// Reads the event that stands at the pointer `at`, by its own bytes: what is wrong with it spoils
+/// no other.
+async fn read_one(api: &Api, caller: &Caller, item: &str, at: String) -> Result<NewEvent, Problem> {
     let limit = api.state.limits.event_bytes;
-    let read_one = |(at, item): (usize, Json)| {
-        if item.to_stable_bytes().len() > limit {
-            return Err(Problem::too_large("an event", limit));
-        }
-        members::read(api, caller, item, format!("/events/{at}"), None)
-    };
-    items.into_iter().enumerate().map(read_one).collect()
+    if item.len() > limit {
+        return Err(Problem::too_large("an event", limit));
+    }
+    let json = Json::parse(item.as_bytes(), JSON_DEPTH_LIMIT)
+        .map_err(|error| Problem::unreadable(format!("the event at {at}: {error}")))?;
+    members::read(api, caller, json, at, None).await
 }
 
 /// Accepts what could be read, all of it in one call, and puts the results in order.

@@ -3,10 +3,10 @@
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use stayhook_core::{IdempotencyKey, JSON_DEPTH_LIMIT};
+use stayhook_core::{IdempotencyKey, JSON_DEPTH_LIMIT, Json};
 
 use super::{members, schema};
-use crate::auth::{Reporter, ScopeName};
+use crate::auth::{Internal, ScopeName};
 use crate::error::{Code, Problem, Subject};
 use crate::openapi::{Answer, Body, Operation, Parameter, Schema, Tag, Verb};
 use crate::{Shared, answer, body};
@@ -34,15 +34,16 @@ pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 pub(super) async fn enqueue(
     State(api): State<Shared>,
-    reporter: Reporter,
+    internal: Internal,
     request: Request,
 ) -> Result<Response, Problem> {
-    let caller = reporter.caller();
+    let caller = internal.caller();
     caller.needs(OPERATION.scopes)?;
     let key = header_key(request.headers())?;
-    let json = body::json(request, api.state.limits.event_bytes, JSON_DEPTH_LIMIT).await?;
-    let event = members::read(&api, caller, json, String::new(), key)?;
-    reporter.reports(&api, 1)?;
+    let body = body::large(request, api.state.limits.event_bytes, &api.room).await?;
+    let json = Json::parse(&body.bytes, JSON_DEPTH_LIMIT)?;
+    let event = members::read(&api, caller, json, String::new(), key).await?;
+    internal.reports(&api, 1)?;
     let receipt = members::receipt(api.state.engine.enqueue(vec![event]).await?.pop())?;
     Ok(if receipt.is_duplicate() { answer::ok(&receipt) } else { answer::accepted(&receipt) })
 }

@@ -1,7 +1,9 @@
 //! An event as an internal service writes it, and the receipt that it gets.
 
 use serde::Serialize;
-use stayhook_core::{BookingId, ClientId, EventType, IdError, IdempotencyKey, Json, NewEvent, UnixMs};
+use stayhook_core::{
+    BookingId, Catalogue, ClientId, EventType, IdError, IdempotencyKey, Json, NewEvent, UnixMs,
+};
 use stayhook_engine::Enqueued;
 
 use crate::auth::Caller;
@@ -37,7 +39,7 @@ pub(super) fn receipt(result: Option<Enqueued>) -> Result<ReceiptView, Problem> 
 
 /// Reads the event that stands at the pointer `at` of a body. `key` is what the header
 /// `Idempotency-Key` says.
-pub(super) fn read(
+pub(super) async fn read(
     api: &Api,
     caller: &Caller,
     json: Json,
@@ -45,8 +47,9 @@ pub(super) fn read(
     key: Option<IdempotencyKey>,
 ) -> Result<NewEvent, Problem> {
     let invalid = |errors| Problem::invalid(Subject::Request, errors);
-    let mut fields = Fields::of(json, at).map_err(invalid)?;
-    let kind = fields.required("type", |json| kind(api, json));
+    let catalogue = api.state.engine.catalogue();
+    let mut fields = Fields::of(json, at.clone()).map_err(invalid)?;
+    let kind = fields.required("type", |json| kind(&catalogue, json));
     let property = fields.required("propertyId", property);
     let data = fields.required("data", object);
     let booking = fields.optional("bookingId", booking);
@@ -60,6 +63,7 @@ pub(super) fn read(
     if !caller.may_touch(property) {
         return Err(Problem::no_such("property"));
     }
+    api.validators.check(&catalogue, &kind, &data, &format!("{at}/data")).await?;
     let client = caller.client().clone();
     Ok(NewEvent { client, kind, property, booking, data, created_at, idempotency_key, origin })
 }
@@ -75,9 +79,9 @@ fn agreed_key(fields: &mut Fields, header: Option<IdempotencyKey>) -> Option<Ide
     member.or(header)
 }
 
-fn kind(api: &Api, json: Json) -> Result<EventType, Wrong> {
+fn kind(catalogue: &Catalogue, json: Json) -> Result<EventType, Wrong> {
     let kind = EventType::parse(&text(json)?).map_err(|error| Wrong::from(error.to_string()))?;
-    if api.state.catalogue.knows(&kind) {
+    if catalogue.knows(&kind) {
         Ok(kind)
     } else {
         Err(Wrong::Borrowed("is not a known event type: GET /public/v1/event-types lists them"))

@@ -8,7 +8,7 @@ use stayhook_core::{DeliveryId, End, EventId, Reason, State as DeliveryState};
 use stayhook_store::{EventLine, TargetLine};
 
 use super::schema;
-use crate::auth::{Reporter, ScopeName};
+use crate::auth::{Internal, ScopeName};
 use crate::deliveries::BookingView;
 use crate::error::Problem;
 use crate::openapi::{Answer, Operation, Schema, Tag, Verb};
@@ -51,10 +51,10 @@ struct TargetView {
 
 pub(super) async fn read(
     State(api): State<Shared>,
-    reporter: Reporter,
+    internal: Internal,
     path: Path,
 ) -> Result<Response, Problem> {
-    let caller = reporter.caller();
+    let caller = internal.caller();
     caller.needs(OPERATION.scopes)?;
     let event = api.store().event(path.event()?).await?;
     let event = event.filter(|event| caller.may_touch(event.property));

@@ -38,6 +38,7 @@ pub(crate) struct Operation {
 pub(crate) enum Verb {
     Get,
     Post,
+    Put,
     Patch,
     Delete,
 }
@@ -49,6 +50,8 @@ pub(crate) enum Tag {
     Deliveries,
     EventTypes,
     Events,
+    Entitlements,
+    Administration,
     Service,
 }
 
@@ -114,9 +117,13 @@ impl Operation {
         self.path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
     }
 
-    /// Looking events up is for internal services, which are not held up.
+    /// Internal services are not held up, except that the events that they report are counted.
     fn is_rate_limited(&self) -> bool {
-        !self.scopes.is_empty() && (self.tag != Tag::Events || self.body.is_some())
+        match self.tag {
+            Tag::Events => self.body.is_some(),
+            Tag::Entitlements => false,
+            _ => !self.scopes.is_empty(),
+        }
     }
 
     /// Every problem that may come back, each code once, by status.
@@ -172,6 +179,7 @@ impl Verb {
         match self {
             Self::Get => "get",
             Self::Post => "post",
+            Self::Put => "put",
             Self::Patch => "patch",
             Self::Delete => "delete",
         }
@@ -181,6 +189,7 @@ impl Verb {
         match self {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
             Self::Patch => MethodFilter::PATCH,
             Self::Delete => MethodFilter::DELETE,
         }
@@ -189,8 +198,15 @@ impl Verb {
 
 impl Tag {
     /// Every tag, in the order of chapters.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Webhooks, Self::Deliveries, Self::EventTypes, Self::Events, Self::Service];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Webhooks,
+        Self::Deliveries,
+        Self::EventTypes,
+        Self::Events,
+        Self::Entitlements,
+        Self::Administration,
+        Self::Service,
+    ];
 
     /// Name and meaning.
     pub(super) fn words(self) -> (&'static str, &'static str) {
@@ -201,6 +217,12 @@ impl Tag {
             }
             Self::EventTypes => ("Event types", "What a webhook may subscribe to."),
             Self::Events => ("Events", "For internal services, which report what happened."),
+            Self::Entitlements => {
+                ("Entitlements", "For internal services, which say what properties are served.")
+            }
+            Self::Administration => {
+                ("Administration", "Every client's webhooks and deliveries, figures, and who changed what.")
+            }
             Self::Service => ("Service", "For whoever runs the service, and for tools. No token."),
         }
     }

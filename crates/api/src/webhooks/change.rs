@@ -101,12 +101,7 @@ fn status(fields: &mut Fields) -> Option<StatusChange> {
         "paused" => Ok(Asked::Paused),
         _ => Err(Wrong::Borrowed("must be active or paused")),
     });
-    let held = fields.given("held", |json| match text(json)?.as_str() {
-        "deliver" => Ok(Held::Deliver),
-        "latest" => Ok(Held::Latest),
-        "discard" => Ok(Held::Discard),
-        _ => Err(Wrong::Borrowed("must be deliver, latest or discard")),
-    });
+    let held = fields.given("held", read_held);
     match (status, held) {
         (Some(Asked::Active), held) => Some(StatusChange::Activate(held.unwrap_or_default())),
         (status, Some(_)) => {
@@ -115,5 +110,15 @@ fn status(fields: &mut Fields) -> Option<StatusChange> {
         }
         (Some(Asked::Paused), None) => Some(StatusChange::Pause),
         (None, None) => None,
+    }
+}
+
+/// What is to become of held deliveries.
+pub(crate) fn read_held(json: Json) -> Result<Held, Wrong> {
+    match text(json)?.as_str() {
+        "deliver" => Ok(Held::Deliver),
+        "latest" => Ok(Held::Latest),
+        "discard" => Ok(Held::Discard),
+        _ => Err(Wrong::Borrowed("must be deliver, latest or discard")),
     }
 }

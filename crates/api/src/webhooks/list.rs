@@ -3,7 +3,6 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use stayhook_core::PropertyId;
 use stayhook_store::{PageRequest, StatusName, WebhookFilter};
 
 use super::schema;
@@ -13,7 +12,7 @@ use crate::auth::{Caller, ScopeName};
 use crate::error::Problem;
 use crate::fields::Wrong;
 use crate::openapi::{Answer, Operation, Parameter, Schema, Tag, Verb, shapes};
-use crate::query::{CURSOR, LIMIT, Query, whole};
+use crate::query::{CURSOR, LIMIT, Query, property};
 use crate::{Shared, cursor};
 
 pub(super) const OPERATION: Operation = Operation {
@@ -48,10 +47,7 @@ pub(super) async fn list(
     }))
 }
 
-fn property(text: &str) -> Result<PropertyId, Wrong> {
-    PropertyId::new(whole(text).unwrap_or(0)).map_err(|error| error.to_string().into())
-}
-
-fn status(text: &str) -> Result<StatusName, Wrong> {
+/// A status to filter by.
+pub(crate) fn status(text: &str) -> Result<StatusName, Wrong> {
     StatusName::parse(text).ok_or(Wrong::Borrowed("must be active, paused or disabled"))
 }

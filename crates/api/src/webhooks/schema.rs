@@ -18,7 +18,8 @@ pub(super) const CHANGE: Component = Component { name: "WebhookChange", schema: 
 pub(super) const PAGE: Component =
     Component { name: "WebhookPage", schema: || shapes::page(Schema::of(&WEBHOOK)) };
 
-fn webhook() -> Schema {
+/// A webhook as it is read.
+pub(crate) fn webhook() -> Schema {
     let time = || Schema::time().example("2026-05-27T16:40:00Z");
     let schema = Schema::object()
         .required("id", shapes::webhook_id())
@@ -60,13 +61,9 @@ fn change() -> Schema {
         .optional("events", events())
         .optional("description", description().or_null())
         .optional("status", Schema::one_of(["active", "paused"]).says("`paused` holds deliveries back."));
-    let held = Schema::one_of(["deliver", "latest", "discard"]).says(
-        "What becomes of held deliveries, together with `status: active`: all are sent (the default), the newest \
-         of each booking, or none.",
-    );
     let held_needs = Json::object([("held", Json::Array(vec!["status".into()]))]);
     options(schema, Shown::Asked { or_null: false })
-        .optional("held", held)
+        .optional("held", held())
         .optional("auth", auth())
         .with("dependentRequired", held_needs)
 }
@@ -130,8 +127,16 @@ fn description() -> Schema {
         .example("PMS sync")
 }
 
+/// What may become of held deliveries.
+pub(crate) fn held() -> Schema {
+    Schema::one_of(["deliver", "latest", "discard"]).says(
+        "What becomes of held deliveries, together with `status: active`: all are sent (the default), the newest \
+         of each booking, or none.",
+    )
+}
+
 /// The states of a webhook.
-pub(super) fn status() -> Schema {
+pub(crate) fn status() -> Schema {
     Schema::one_of(["active", "paused", "disabled"])
 }
 

@@ -9,7 +9,7 @@ use stayhook_core::{
 /// A webhook as JSON. The members come in the order of the reference.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct WebhookView<'a> {
+pub(crate) struct WebhookView<'a> {
     id: i64,
     property_id: i64,
     url: &'a str,
@@ -40,7 +40,7 @@ pub(super) struct WebhookView<'a> {
 
 impl<'a> WebhookView<'a> {
     /// The webhook as it is read.
-    pub(super) fn of(webhook: &'a Webhook) -> Self {
+    pub(crate) fn of(webhook: &'a Webhook) -> Self {
         let options = &webhook.options;
         let (disabled_at, disabled_reason) = disabled(&webhook.status).unzip();
         Self {

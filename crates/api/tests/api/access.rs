@@ -26,6 +26,16 @@ pub(crate) const ENDPOINTS: &[(&str, &str, &[&str])] = &[
     ("POST", "/internal/v1/events", &["events.write"]),
     ("POST", "/internal/v1/events/batch", &["events.write"]),
     ("GET", "/internal/v1/events/evt_x", &["events.write"]),
+    ("PUT", "/internal/v1/properties/101/entitlement", &["entitlements.write"]),
+    ("GET", "/admin/v1/webhooks", &["admin"]),
+    ("GET", "/admin/v1/webhooks/1", &["admin"]),
+    ("PATCH", "/admin/v1/webhooks/1", &["admin"]),
+    ("GET", "/admin/v1/deliveries", &["admin"]),
+    ("GET", "/admin/v1/deliveries/dlv_x", &["admin"]),
+    ("POST", "/admin/v1/deliveries/dlv_x/retry", &["admin"]),
+    ("GET", "/admin/v1/stats", &["admin"]),
+    ("GET", "/admin/v1/audit", &["admin"]),
+    ("PUT", "/admin/v1/event-types/room.cleaned", &["admin"]),
 ];
 
 const SCOPES: &[&str] = &[

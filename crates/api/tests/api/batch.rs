@@ -95,9 +95,46 @@ async fn events_may_be_as_deep_in_a_batch_as_alone() {
     for (depth, status) in [(62, 202), (63, 400)] {
         let alone = house.write("POST", &house.producer, "/internal/v1/events", nested(depth)).await;
         let batch = format!(r#"{{"events":[{}]}}"#, nested(depth));
-        let batch = house.write("POST", &house.producer, BATCH, batch).await;
-        assert_eq!((alone.status, batch.status), (status, status), "{depth}");
+        let batch = house.write("POST", &house.producer, BATCH, batch).await.json();
+        assert_eq!(alone.status, status, "{depth}");
+        assert_eq!(batch["results"][0]["error"].is_null(), status == 202, "{depth}");
     }
+}
+
+/// What JSON forbids or readers disagree about spoils the event in which it stands.
+#[tokio::test]
+async fn an_event_that_cannot_be_read_spoils_no_other() {
+    let house = House::new().await;
+    house.webhook(101).await;
+    let good = event(101).to_string();
+    let bad = [
+        r#"{"type":"booking.updated","type":"booking.updated","propertyId":101,"data":{}}"#.to_owned(),
+        r#"{"type":"booking.updated","propertyId":101,"data":{"a":1,"a":2}}"#.to_owned(),
+        format!(
+            r#"{{"type":"booking.updated","propertyId":101,"data":{{"a":{}{}}}}}"#,
+            "[".repeat(90),
+            "]".repeat(90)
+        ),
+        r#"{"type":"booking.updated","propertyId":101,"data":{"a":1e999}}"#.to_owned(),
+        r#"{"type":"booking.updated","propertyId":101,"data":{"a":"\ud800"}}"#.to_owned(),
+    ];
+    let body = format!(r#"{{"events":[{good},{},{good}]}}"#, bad.join(","));
+    let answer = house.write("POST", &house.producer, BATCH, body).await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    let results = answer.json()["results"].as_array().unwrap().clone();
+    for (at, result) in results.iter().enumerate() {
+        if at == 0 || at == results.len() - 1 {
+            assert_eq!(result["deliveries"], 1);
+        } else {
+            assert_problem(&result["error"], 400, "invalid_json");
+            assert!(
+                result["error"]["detail"].as_str().unwrap().contains(&format!("/events/{at}")),
+                "{result}"
+            );
+        }
+    }
+    eventually(async || (house.receiver.count() == 2).then_some(())).await;
+    house.write("POST", &house.producer, BATCH, r#"{"events":[{]}"#).await.problem(400, "invalid_json");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use serde_json::{Value, json};
 
-use crate::house::{House, event, eventually};
+use crate::house::{House, event, eventually, registration};
 
 const EVENTS: &str = "/internal/v1/events";
 
@@ -64,6 +64,11 @@ async fn each_member_of_an_event_has_its_form() {
         ("bookingId", json!(null), true),
         ("createdAt", json!("2026-05-27T18:40:00.5+02:00"), true),
         ("createdAt", json!("2026-05-27 18:40"), false),
+        ("createdAt", json!("2026-05-27 18:40:00Z"), false),
+        ("createdAt", json!("2026-05-27T18:40:00"), false),
+        ("createdAt", json!("9999-12-31T23:59:59Z"), true),
+        ("createdAt", json!("9999-12-31T23:59:59-01:00"), false),
+        ("createdAt", json!("0000-01-01T00:00:00+01:00"), false),
         ("createdAt", json!(1_779_900_000), false),
         ("createdAt", json!(null), true),
         ("idempotencyKey", json!("k".repeat(255)), true),
@@ -106,7 +111,7 @@ async fn the_same_key_is_the_same_event() {
     let again = house.post(&house.producer, EVENTS, &keyed("k-1")).await;
     assert_eq!(again.status, 200);
     assert_eq!(again.json(), json!({"id": first.json()["id"], "duplicate": true, "deliveries": 1}));
-    let spelt = r#"{"data":{"booking":{"id":9001.0,"status":"confirmed"}},"bookingId":9001,"propertyId":101,
+    let spelt = r#"{"data":{"booking":{"status":"confirmed","id":9001.0}},"bookingId":9001,"propertyId":101,
         "type":"booking.updated","idempotencyKey":"k-1"}"#;
     assert_eq!(house.write("POST", &house.producer, EVENTS, spelt).await.status, 200, "another spelling");
     for (member, value) in [
@@ -186,4 +191,40 @@ async fn an_event_tells_what_became_of_it_everywhere() {
     assert_eq!(of(deaf), skipped);
     let log = house.get(&house.owner, &format!("{}/deliveries", path(delivered))).await.json();
     assert_eq!(of(delivered)["id"], log["data"][0]["id"]);
+}
+
+/// `GET /internal/v1/events/{id}` names every reason for which a webhook was left out.
+#[tokio::test]
+async fn every_skip_is_explained() {
+    let house = House::new().await;
+    let chain = house.token("chain", "webhooks.write bookings.read", None).await;
+    let mut own = registration(103);
+    own["skipOwn"] = json!(true);
+    let own = house.post(&chain, "/public/v1/webhooks", &own).await.json()["id"].clone();
+    let mut deaf = registration(103);
+    deaf["events"] = json!(["order.created"]);
+    let deaf = house.post(&chain, "/public/v1/webhooks", &deaf).await.json()["id"].clone();
+    let off = house.post(&chain, "/public/v1/webhooks", &registration(103)).await.json()["id"].clone();
+    let off_path = format!("/admin/v1/webhooks/{off}");
+    house.patch(&house.admin, &off_path, &json!({"status": "disabled", "reason": "complaints"})).await;
+    let report = async || {
+        let mut body = event(103);
+        body["originClientId"] = json!("chain");
+        let id = house.post(&house.producer, EVENTS, &body).await.json()["id"].as_str().unwrap().to_owned();
+        let record = house.get(&house.producer, &format!("{EVENTS}/{id}")).await.json();
+        let rows = record["deliveries"].as_array().unwrap().iter();
+        let rows = rows.map(|row| (row["webhookId"].clone(), row["status"].clone(), row["reason"].clone()));
+        rows.collect::<Vec<_>>()
+    };
+    let skipped = |webhook: &Value, reason: &str| (webhook.clone(), json!("skipped"), json!(reason));
+    let expected =
+        [skipped(&own, "own_event"), skipped(&deaf, "unsubscribed"), skipped(&off, "webhook_disabled")];
+    assert_eq!(report().await, expected);
+    let entitlement = "/internal/v1/properties/103/entitlement";
+    house.put(&house.steward, entitlement, &json!({"entitled": false})).await;
+    house.patch(&house.admin, &off_path, &json!({"status": "active"})).await;
+    let reasons = report().await;
+    assert!(reasons.contains(&skipped(&off, "not_entitled")), "{reasons:?}");
+    assert!(reasons.contains(&skipped(&deaf, "unsubscribed")), "{reasons:?}");
+    assert_eq!(house.receiver.count(), 0);
 }

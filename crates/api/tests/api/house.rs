@@ -41,6 +41,10 @@ pub(crate) struct House {
     pub(crate) owner: String,
     /// Reports events of every property as the client `bookings`.
     pub(crate) producer: String,
+    /// Says which properties are served, as the client `platform`.
+    pub(crate) steward: String,
+    /// Administers everything as the client `operations`.
+    pub(crate) admin: String,
     state: ApiState,
     router: Router,
     surface: Surface,
@@ -70,7 +74,6 @@ impl House {
         .unwrap();
         let mut state = ApiState {
             engine: engine.clone(),
-            catalogue: Arc::new(Catalogue::built_in()),
             url_rules: UrlRules::default(),
             limits: ApiLimits {
                 event_bytes: EVENT_BYTES,
@@ -83,14 +86,15 @@ impl House {
         change(&mut state);
         let router = router(state.clone(), Surface::All);
         described::learn(&router).await;
-        let (owner, producer) = (String::new(), String::new());
         let mut house = Self {
             engine,
             store,
             clock,
             receiver,
-            owner,
-            producer,
+            owner: String::new(),
+            producer: String::new(),
+            steward: String::new(),
+            admin: String::new(),
             state,
             router,
             surface: Surface::All,
@@ -99,6 +103,8 @@ impl House {
         };
         house.owner = house.token("pms", "webhooks.write bookings.read", Some(&[101, 102])).await;
         house.producer = house.token("bookings", "events.write", None).await;
+        house.steward = house.token("platform", "entitlements.write", None).await;
+        house.admin = house.token("operations", "admin", None).await;
         house
     }
 
@@ -166,6 +172,23 @@ impl House {
 
     pub(crate) async fn patch(&self, token: &str, path: &str, body: &Value) -> Answer {
         self.write("PATCH", token, path, body.to_string()).await
+    }
+
+    pub(crate) async fn put(&self, token: &str, path: &str, body: &Value) -> Answer {
+        self.write("PUT", token, path, body.to_string()).await
+    }
+
+    /// The token that opens a path.
+    pub(crate) fn key(&self, path: &str) -> &str {
+        if path.starts_with("/admin") {
+            &self.admin
+        } else if path.ends_with("/entitlement") {
+            &self.steward
+        } else if path.starts_with("/internal") {
+            &self.producer
+        } else {
+            &self.owner
+        }
     }
 
     /// Sends a body as JSON, whatever it is.

@@ -5,9 +5,13 @@
 
 mod access;
 mod actions;
+mod administration;
+mod audit;
 mod batch;
+mod catalogue;
 mod deliveries;
 mod described;
+mod entitlements;
 mod events;
 mod house;
 mod introspection;

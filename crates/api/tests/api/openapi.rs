@@ -86,8 +86,8 @@ async fn bodies_are_read_as_they_are_described() {
         let members = resolve(&document, schema)["properties"].as_object().unwrap();
         let mut body: Value = members.keys().map(|name| (name.clone(), json!([[]]))).collect();
         body["notDescribed"] = json!(1);
-        let token = if path.starts_with("/internal") { &house.producer } else { &house.owner };
-        let path = path.replace("{webhook}", &id.to_string());
+        let token = house.key(path);
+        let path = filled(path, id);
         let answer = house.write(&method, token, &path, body.to_string()).await;
         let problem: Value = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!(problem["status"], 422, "{problem}");
@@ -108,6 +108,12 @@ async fn bodies_are_read_as_they_are_described() {
     }
 }
 
+/// A path of the document with something in the places of its parameters.
+fn filled(path: &str, webhook: i64) -> String {
+    let path = path.replace("{webhook}", &webhook.to_string());
+    path.replace("{property}", "101").replace("{type}", "room.cleaned")
+}
+
 #[tokio::test]
 async fn queries_are_read_as_they_are_described() {
     let house = House::new().await;
@@ -116,10 +122,9 @@ async fn queries_are_read_as_they_are_described() {
     for (method, path, operation) in operations(&document) {
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
         let names = parameters.iter().filter(|it| it["in"] == "query").map(|it| it["name"].as_str().unwrap());
-        let path = path.replace("{webhook}", &id.to_string());
+        let (token, path) = (house.key(path), filled(path, id));
         for name in names {
-            let answer =
-                house.write(&method, &house.owner, &format!("{path}?{name}=%00&{name}x=1"), "").await;
+            let answer = house.write(&method, token, &format!("{path}?{name}=%00&{name}x=1"), "").await;
             let wrong = answer.wrong("invalid_request");
             let unknown: Vec<&str> = wrong
                 .iter()

@@ -42,9 +42,18 @@ async fn a_node_that_shuts_down_is_alive_but_not_ready() {
 async fn surfaces_part_the_public_from_the_internal() {
     let mut house = House::new().await;
     let public = ["/public/v1/webhooks", "/public/v1/webhooks/1/deliveries", "/public/v1/event-types"];
-    let internal = ["/internal/v1/events", "/internal/v1/events/batch", "/metrics"];
+    let internal = [
+        "/internal/v1/events",
+        "/internal/v1/events/batch",
+        "/internal/v1/properties/101/entitlement",
+        "/admin/v1/webhooks",
+        "/admin/v1/deliveries",
+        "/admin/v1/stats",
+        "/admin/v1/audit",
+        "/metrics",
+    ];
     for (surface, answers, hidden) in
-        [(Surface::Public, public, internal), (Surface::Internal, internal, public)]
+        [(Surface::Public, &public[..], &internal[..]), (Surface::Internal, &internal[..], &public[..])]
     {
         house.surface(surface);
         for path in answers {

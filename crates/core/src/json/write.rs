@@ -10,8 +10,21 @@ pub(super) fn write_value(json: &Json, out: &mut Vec<u8>) {
         Json::Bool(false) => out.extend_from_slice(b"false"),
         Json::Number(number) => write_number(*number, out),
         Json::Text(text) => write_text(text, out),
-        Json::Array(items) => write_array(items, out),
+        Json::Array(items) => write_array(items, write_value, out),
         Json::Object(members) => write_object(members, out),
+    }
+}
+
+/// As [`write_value`], but with the members of objects ordered by their names.
+pub(super) fn write_sorted(json: &Json, out: &mut Vec<u8>) {
+    match json {
+        Json::Array(items) => write_array(items, write_sorted, out),
+        Json::Object(members) => {
+            let mut ordered: Vec<_> = members.iter().collect();
+            ordered.sort_unstable_by_key(|(name, _)| *name);
+            write_members(ordered.into_iter(), write_sorted, out);
+        }
+        other => write_value(other, out),
     }
 }
 
@@ -60,26 +73,29 @@ pub(super) fn write_escape(byte: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'\\', short]);
 }
 
-fn write_array(items: &[Json], out: &mut Vec<u8>) {
+/// How a value is written.
+type Write = fn(&Json, &mut Vec<u8>);
+
+fn write_array(items: &[Json], write: Write, out: &mut Vec<u8>) {
     out.push(b'[');
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        write_value(item, out);
+        write(item, out);
     }
     out.push(b']');
 }
 
 fn write_object(members: &Members, out: &mut Vec<u8>) {
     if members.iter().any(|(name, _)| array_index(name).is_some()) {
-        write_members(indices_first(members).into_iter(), out);
+        write_members(indices_first(members).into_iter(), write_value, out);
     } else {
-        write_members(members.iter(), out);
+        write_members(members.iter(), write_value, out);
     }
 }
 
-fn write_members<'a>(members: impl Iterator<Item = (&'a str, &'a Json)>, out: &mut Vec<u8>) {
+fn write_members<'a>(members: impl Iterator<Item = (&'a str, &'a Json)>, write: Write, out: &mut Vec<u8>) {
     out.push(b'{');
     for (at, (name, value)) in members.enumerate() {
         if at > 0 {
@@ -87,7 +103,7 @@ fn write_members<'a>(members: impl Iterator<Item = (&'a str, &'a Json)>, out: &m
         }
         write_text(name, out);
         out.push(b':');
-        write_value(value, out);
+        write(value, out);
     }
     out.push(b'}');
 }

@@ -31,7 +31,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
 
 /// The database of that URL.
 fn database(url: String) -> Result<Database, Trouble> {
-    Ok(Config::with_database(url)?)
+    Ok(Config::database_of("--database", url)?)
 }
 
 /// What users ask of every program that draws on their terminal.

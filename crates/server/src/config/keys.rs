@@ -1,7 +1,9 @@
 //! The table of all settings: what each is called, where it goes and how it is read.
 
+use stayhook_api::DataSchema;
 use stayhook_core::{EventKind, EventType, JSON_DEPTH_LIMIT, Json, Span};
 use stayhook_store::Keyring;
+use zeroize::Zeroizing;
 
 use super::read::{self, Given};
 use super::{Config, Database};
@@ -78,15 +80,9 @@ pub(super) const KEYS: &[Key] = &[
     key("auth.introspection_client_secret", |c, g| {
         set(&mut c.auth.introspection_client_secret, read::secret(g, "the client's secret"))
     }),
-    key("secrets.key", |c, g| {
-        let key = read::secret(g, "base64 of 32 bytes, such as `openssl rand -base64 32` prints");
-        set(
-            &mut c.secrets.key,
-            key.and_then(|key| match Keyring::parse(&key) {
-                Ok(_) => Ok(key),
-                Err(error) => Err(error.to_string()),
-            }),
-        )
+    key("secrets.key", |c, g| set(&mut c.secrets.key, sealing_key(g))),
+    key("secrets.older_keys", |c, g| {
+        put(&mut c.secrets.older_keys, read::list(g, sealing_key, r#"["the key before this one"]"#))
     }),
     key("entitlements.default", |c, g| put(&mut c.entitlements.default, read::yes_or_no(g))),
     key("profiles.default", |c, g| put(&mut c.profiles.default, profile(g))),
@@ -125,13 +121,23 @@ pub(super) fn refuse_profile() -> String {
     "profiles of your own are not available yet: remove it".to_owned()
 }
 
+fn sealing_key(given: &Given) -> Result<Zeroizing<String>, String> {
+    let key = read::secret(given, "base64 of 32 bytes, such as `openssl rand -base64 32` prints")?;
+    match Keyring::parse(&key) {
+        Ok(_) => Ok(key),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 fn schema(value: &toml::Value) -> Result<Json, String> {
     let expected = "schema: expected a table that is a JSON Schema";
     if !value.is_table() {
         return Err(expected.to_owned());
     }
     let text = serde_json::to_vec(value).map_err(|_| expected.to_owned())?;
-    Json::parse(&text, JSON_DEPTH_LIMIT).map_err(|error| format!("schema: {error}"))
+    let schema = Json::parse(&text, JSON_DEPTH_LIMIT).map_err(|error| format!("schema: {error}"))?;
+    DataSchema::compile(&schema).map_err(|error| format!("schema: {error}"))?;
+    Ok(schema)
 }
 
 fn database(given: &Given) -> Result<Database, String> {

@@ -40,6 +40,20 @@ impl ConfigArgs {
     /// Reads the file, the environment and the flags; `flags` are those that the command has
     /// besides these, and win over the environment but not over an explicit option.
     pub(crate) fn load(&self, flags: Vec<Flag>) -> Result<Config, ConfigError> {
+        assemble(&self.settings(flags)?)
+    }
+
+    /// The same for a command that names databases of its own: what follows from `database.url`
+    /// is not judged.
+    pub(crate) fn load_apart_from_database(&self) -> Result<Config, ConfigError> {
+        let mut config = Config::default();
+        for setting in self.settings(Vec::new())? {
+            apply(&mut config, &setting)?;
+        }
+        Ok(config)
+    }
+
+    fn settings(&self, flags: Vec<Flag>) -> Result<Vec<Setting>, ConfigError> {
         let mut settings = self.file()?;
         settings.extend(variables(environment()?)?);
         settings.extend(flags.into_iter().map(from_flag).collect::<Result<Vec<_>, _>>()?);
@@ -49,7 +63,7 @@ impl ConfigArgs {
         if let Some(url) = &self.database {
             settings.push(from_flag(Flag { name: "--database", key: "database.url", value: url.clone() })?);
         }
-        assemble(&settings)
+        Ok(settings)
     }
 
     fn file(&self) -> Result<Vec<Setting>, ConfigError> {
@@ -66,11 +80,10 @@ impl ConfigArgs {
 }
 
 impl Config {
-    /// The defaults, but for the database that the flag `--database` names: neither file nor
-    /// environment is read.
-    pub(crate) fn with_database(url: String) -> Result<Database, ConfigError> {
+    /// The database that a flag names: neither file nor environment is read.
+    pub(crate) fn database_of(name: &'static str, url: String) -> Result<Database, ConfigError> {
         let mut config = Self::default();
-        apply(&mut config, &from_flag(Flag { name: "--database", key: "database.url", value: url })?)?;
+        apply(&mut config, &from_flag(Flag { name, key: "database.url", value: url })?)?;
         Ok(config.database)
     }
 }

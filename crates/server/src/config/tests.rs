@@ -175,11 +175,19 @@ fn every_wrong_value_is_named_with_what_is_expected() {
         ("auth.jwks_file", r#""/etc/jwks.json""#, "auth.issuer: is missing"),
         ("auth.introspection_url", r#""https://auth.example.com/introspect""#, "is missing"),
         ("secrets.key", r#""c2hvcnQ=""#, "32 random bytes"),
+        ("secrets.older_keys", r#"["c2hvcnQ="]"#, "32 random bytes"),
+        ("secrets.older_keys", r#""AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=""#, "a list"),
         ("entitlements.default", "1", "true or false"),
         ("profiles.default", r#""ticketing""#, "not available yet"),
         ("profiles.default", r#""nowstay""#, "no profile"),
         ("profiles.mine", r#"{ extends = "nowistay" }"#, "not available yet"),
         ("event_types.table", "{ closed = {} }", "in quotes"),
+        (r#"event_types."a.b""#, r#"{ schema = { type = "text" } }"#, "schema: /type "),
+        (
+            r#"event_types."a.b""#,
+            r#"{ schema = { "$ref" = "https://example.com/" } }"#,
+            "schema: /$ref leads out",
+        ),
         ("event_types.\"a b\"", "{}", "letters"),
     ] {
         let error =

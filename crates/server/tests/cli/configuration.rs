@@ -82,3 +82,17 @@ fn a_key_file_is_made_beside_the_database_for_its_owner_alone() {
     let other = ["migrate", "--set", "secrets.key=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="];
     sandbox.run(&other).is_trouble(&["secrets.key", "another key"]);
 }
+
+#[test]
+fn a_schema_that_is_no_schema_is_named_by_its_key() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "stayhook.toml",
+        "[event_types.\"room.cleaned\"]\nschema = { properties = { room = { type = \"int\" } } }\n",
+    );
+    sandbox.run(&["serve", "--listen", "127.0.0.1:0"]).is_trouble(&[
+        "stayhook.toml",
+        "room.cleaned",
+        "schema: /properties/room/type",
+    ]);
+}

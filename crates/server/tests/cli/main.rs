@@ -10,9 +10,11 @@
 mod auth;
 mod check_url;
 mod configuration;
+mod copy;
 mod demo;
 mod deploy;
 mod listen;
+mod rekey;
 mod send;
 mod serve;
 mod support;

@@ -44,6 +44,11 @@ fn an_admin_address_takes_the_internal_api_away_from_the_public_one() {
     for (path, public, internal) in [
         ("/metrics", 404, 200),
         ("/internal/v1/events", 404, 405),
+        ("/internal/v1/properties/101/entitlement", 404, 405),
+        ("/admin/v1/webhooks", 404, 401),
+        ("/admin/v1/deliveries", 404, 401),
+        ("/admin/v1/stats", 404, 401),
+        ("/admin/v1/audit", 404, 401),
         ("/public/v1/webhooks", 401, 404),
         ("/healthz", 200, 200),
     ] {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stayhook_core::{Attempt, Next, Reason, Status, WebhookId, decide};
+use stayhook_core::{Attempt, EventId, Next, Reason, Status, WebhookId, decide};
 
 use super::change::CLOSED_AT_ONCE;
 use super::records::Row;
@@ -49,22 +49,33 @@ impl State {
 
     /// The fence: who concludes a delivery still has it, and it is no further than it was.
     fn is_open(&self, node: i64, it: &Conclusion) -> bool {
-        let key = (it.webhook, it.event);
-        let holder = match it.origin {
+        self.is_held_by(node, (it.webhook, it.event), it.origin, it.progress.attempts)
+    }
+
+    /// Whether a node still has a delivery that it took after so many attempts.
+    pub(super) fn is_held_by(
+        &self,
+        node: i64,
+        key: (WebhookId, EventId),
+        origin: Origin,
+        attempts: u32,
+    ) -> bool {
+        let (webhook, event) = key;
+        let holder = match origin {
             Origin::Handoff(id) => {
                 let handoff = self.handoffs.get(&id);
-                let mine = handoff.filter(|of| of.deliveries.contains(&(it.event, it.webhook)));
-                if self.pending.contains_key(&key) || self.last_row(it.webhook, it.event) > 0 {
+                let mine = handoff.filter(|of| of.deliveries.contains(&(event, webhook)));
+                if self.pending.contains_key(&key) || self.last_row(webhook, event) > 0 {
                     return false;
                 }
                 mine.map(|of| of.node)
             }
             Origin::Claim => {
                 let pending = self.pending.get(&key);
-                pending.filter(|of| of.attempts == it.progress.attempts).and_then(|of| of.lease)
+                pending.filter(|of| of.attempts == attempts).and_then(|of| of.lease)
             }
         };
-        holder == Some(node) && self.events.contains_key(&it.event)
+        holder == Some(node) && self.events.contains_key(&event)
     }
 
     fn settle_tried(&mut self, it: &Conclusion, tried: &Tried, batch: &Conclude, time: Time) -> Fate {

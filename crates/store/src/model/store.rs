@@ -12,9 +12,9 @@ use crate::page::Gathering;
 use crate::{
     AttemptLine, AuditFilter, AuditLine, ChangeError, Claim, Claimed, Collected, Conclude, Concluded,
     CreateError, DeliveryFilter, DeliveryLine, DeliverySearch, Entitlement, EventLine, Intake, NewToken,
-    NewWebhook, Order, Page, PageRequest, Patch, Receipt, Recover, Registered, RegistryChanges, RequeueError,
-    Rotation, Scope, Signal, Stats, StatsRequest, Store, StoreError, Sweep, Swept, Tally, TokenHash,
-    TokenLine, WebhookFilter,
+    NewWebhook, Order, Origin, Page, PageRequest, Patch, Receipt, Recover, Registered, RegistryChanges,
+    RequeueError, Rotation, Scope, Signal, Stats, StatsRequest, Store, StoreError, Sweep, Swept, Tally,
+    TokenHash, TokenLine, WebhookFilter,
 };
 
 #[async_trait]
@@ -167,6 +167,12 @@ impl Store for ModelStore {
     async fn conclude(&self, batch: Conclude) -> Result<Concluded, StoreError> {
         let time = self.model.time(batch.now);
         Ok(self.model.lock().conclude(self.node(), &batch, time))
+    }
+
+    fn holds(&self, webhook: WebhookId, event: EventId, origin: Origin, attempts: u32) -> bool {
+        // Nobody takes anything from a process that is alone.
+        !self.model.has_neighbours()
+            || self.model.lock().is_held_by(self.node(), (webhook, event), origin, attempts)
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {

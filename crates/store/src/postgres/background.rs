@@ -1,26 +1,28 @@
 //! What a node does by itself: it says that it is alive, makes partitions ahead of time,
 //! gives back what dead nodes held, and listens for what other nodes did.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Row as _;
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::postgres::{PgListener, PgNotification, PgPoolOptions};
+use sqlx::{Executor as _, Row as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use super::access::Access;
 use super::clock;
 use super::failure::Failure;
-use super::line::bounded;
+use super::line::{PATIENCE, PROMPT, work};
 use super::shared::Shared;
 use super::sql;
 use crate::{Signal, StoreError};
 
 /// Between two heartbeats.
 const BEAT: Duration = Duration::from_secs(2);
-/// Between two looks for dead nodes.
-const RESCUE: Duration = Duration::from_secs(5);
+/// Between two looks for dead nodes: what they held is taken over within twenty seconds.
+const RESCUE: Duration = Duration::from_secs(2);
 /// Between two looks for what no notification told.
 const POLL: Duration = Duration::from_millis(500);
 /// The same while events come in by SQL. Callers whose transactions overlap ring one bell, so
@@ -30,6 +32,9 @@ const INBOX_POLL: Duration = Duration::from_millis(50);
 const INBOX_LOOKS: u32 = 1_200;
 /// After a failure to listen.
 const AGAIN: Duration = Duration::from_secs(1);
+/// After so much silence it is asked whether the other end is still there: a connection whose
+/// server vanished would be listened to for ever.
+const SILENCE: Duration = Duration::from_secs(30);
 /// Signals that wait to be heard; more of them would say nothing new.
 const SIGNALS: usize = 64;
 
@@ -49,16 +54,13 @@ impl Drop for Tasks {
 }
 
 /// Starts everything. Returns what is heard from other nodes.
-pub(super) fn start(
-    shared: &Arc<Shared>,
-    connect: sqlx::postgres::PgConnectOptions,
-) -> (Tasks, mpsc::Receiver<Signal>) {
+pub(super) fn start(shared: &Arc<Shared>) -> (Tasks, mpsc::Receiver<Signal>) {
     let (sender, signals) = mpsc::channel(SIGNALS);
     let (bell, rings) = mpsc::channel(SIGNALS);
     let tasks = vec![
         tokio::spawn(pulse(Arc::clone(shared))),
         tokio::spawn(rescue(Arc::clone(shared))),
-        tokio::spawn(listen(connect, bell)),
+        tokio::spawn(listen(shared.access.clone(), bell)),
         tokio::spawn(watch(Arc::clone(shared), rings, sender)),
     ];
     (Tasks(tasks), signals)
@@ -79,11 +81,14 @@ async fn pulse(shared: Arc<Shared>) {
 
 async fn beat(shared: &Shared) -> Result<(), Failure> {
     let mut held = shared.pulse.hold().await?;
-    let result = bounded(async {
-        let now = shared.beat(held.conn()).await?;
-        shared.days.add(held.conn(), &shared.days.missing_around(now)).await
-    });
-    let result = result.await;
+    let result = work!(held, PROMPT, None, |conn| shared.beat(conn));
+    let now = held.done(result)?;
+    let missing = shared.days.missing_around(now);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut held = shared.pulse.hold().await?;
+    let result = work!(held, PATIENCE, None, |conn| shared.days.add(conn, &missing));
     held.done(result)
 }
 
@@ -104,15 +109,22 @@ async fn rescue(shared: Arc<Shared>) {
 
 async fn give_back(shared: &Shared) -> Result<u64, Failure> {
     let mut held = shared.upkeep.hold().await?;
-    let now = bounded(clock::clock(held.conn())).await;
+    let now = work!(held, PATIENCE, None, |conn| clock::clock(conn));
     let now = held.done(now)?;
+    let unknown = shared.resolve_doubts(now).await?;
+    if unknown > 0 {
+        tracing::warn!(deliveries = unknown, "found what was accepted when the database was lost");
+    }
     shared.take_over(now).await
 }
 
-/// Passes on what rings. A pooler that shares sessions does not let anybody listen: then
-/// [`watch`] looks by itself.
-async fn listen(connect: sqlx::postgres::PgConnectOptions, bell: mpsc::Sender<Option<Signal>>) {
-    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(connect);
+/// Passes on what rings. Behind a pooler nobody can listen: then [`watch`] looks by itself.
+async fn listen(access: Access, bell: mpsc::Sender<Option<Signal>>) {
+    if access.pooler {
+        return bell.closed().await;
+    }
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PROMPT);
+    let pool = pool.connect_lazy_with(access.options);
     loop {
         if let Err(error) = pass_on(&pool, &bell).await {
             tracing::debug!(%error, "not listening for other nodes, polling instead");
@@ -127,8 +139,15 @@ async fn listen(connect: sqlx::postgres::PgConnectOptions, bell: mpsc::Sender<Op
 async fn pass_on(pool: &sqlx::PgPool, bell: &mpsc::Sender<Option<Signal>>) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen_all([DUE, REGISTRY, INBOX]).await?;
+    // Whatever rang before was missed.
+    let _ = bell.try_send(None);
     while !bell.is_closed() {
-        let rang = listener.try_recv().await?;
+        let Ok(rang) = timeout(SILENCE, listener.try_recv()).await else {
+            timeout(PROMPT, (&mut listener).execute("SELECT 1")).await.map_err(io::Error::from)??;
+            continue;
+        };
+        let rang = rang?;
+        tracing::debug!(channel = rang.as_ref().map(PgNotification::channel), "rang");
         let signal = rang.map(|it| match it.channel() {
             DUE => Signal::Due,
             INBOX => Signal::Inbox,
@@ -186,11 +205,10 @@ struct Seen {
 
 async fn look(shared: &Shared) -> Result<Seen, Failure> {
     let mut held = shared.pooled().await?;
-    let result = bounded(async {
-        let row = sqlx::query(sql::LOOK).fetch_one(held.conn()).await?;
+    let result = work!(held, PATIENCE, None, |conn| async {
+        let row = sqlx::query(sql::LOOK).fetch_one(conn).await?;
         Ok(Seen { generation: row.try_get(0)?, due: row.try_get(1)?, inbox: row.try_get(2)? })
     });
-    let result = result.await;
     held.done(result)
 }
 

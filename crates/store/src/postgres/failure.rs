@@ -7,7 +7,7 @@ use crate::StoreError;
 
 /// Why a transaction did not come to its end.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The database, or the way to it.
     Sql(sqlx::Error),
     /// Nothing came back in time: nobody knows whether it is there.
@@ -26,6 +26,11 @@ impl Failure {
         matches!(self.code().as_deref(), Some("40001" | "40P01" | "42P07"))
     }
 
+    /// What was to be written once is there already.
+    pub(super) fn is_repetition(&self) -> bool {
+        self.code().as_deref() == Some("23505")
+    }
+
     /// A row belongs to a day that has no partition.
     pub(super) fn lacks_partition(&self) -> bool {
         let Self::Sql(sqlx::Error::Database(error)) = self else { return false };
@@ -41,7 +46,11 @@ impl Failure {
     /// The connection is not to be used again.
     pub(super) fn breaks_connection(&self) -> bool {
         match self {
-            Self::Sql(sqlx::Error::Database(error)) => is_fatal(error.as_ref()),
+            // A server that takes no writes any more is a standby now: the address may lead to
+            // the new primary.
+            Self::Sql(sqlx::Error::Database(error)) => {
+                is_fatal(error.as_ref()) || error.code().as_deref() == Some("25006")
+            }
             Self::Sql(_) | Self::Silence => true,
             Self::Buried | Self::Store(_) => false,
         }
@@ -99,6 +108,10 @@ impl From<Failure> for StoreError {
     }
 }
 
+fn is_poolers(words: &str) -> bool {
+    words.contains("prepared statement") || words.contains("unsupported startup parameter")
+}
+
 /// By the class of the error's code (PostgreSQL documentation, appendix A).
 fn refused(error: &dyn DatabaseError) -> StoreError {
     let words = error.message().to_owned();
@@ -106,7 +119,12 @@ fn refused(error: &dyn DatabaseError) -> StoreError {
     match (code.get(..2).unwrap_or_default(), &*code) {
         // Full, or a standby that takes no writes, or a role that may not.
         (_, "53100" | "25006" | "42501") => StoreError::NotWritable(words),
-        (_, "3D000") => StoreError::Missing(words),
+        (_, "3D000") => StoreError::NoDatabase(words),
+        // Startup parameters that a pooler does not take, statements that are gone, or there
+        // already: they were prepared on another session than they are used on.
+        (_, "26000" | "42P05") | ("08", _) if is_poolers(&words) => {
+            StoreError::Address(format!("a pooler stands between, add pgbouncer=true ({words})"))
+        }
         // Connections, authentication, resources, operator intervention.
         ("08" | "28" | "53" | "57" | "58", _) => StoreError::Unavailable(words),
         _ => StoreError::Database(format!("{words} ({code})")),

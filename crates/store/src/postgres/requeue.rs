@@ -13,8 +13,10 @@ use super::{audit, log, sql, webhooks};
 use crate::audit::Entry;
 use crate::{Order, Recover, RequeueError, Scope, TargetFate};
 
-/// So many deliveries are looked at in one transaction.
+/// So many deliveries are requeued in one transaction.
 const AT_ONCE: usize = 500;
+/// So many are looked at for that: most were accepted.
+const LOOKED_AT: usize = 10 * AT_ONCE;
 
 /// Makes one delivery due now, unless it is being attempted.
 pub(super) async fn retry(
@@ -148,13 +150,13 @@ impl Recovery {
             .bind(due)
             .bind(recover.failed)
             .bind(recover.missed)
+            .bind(limit(LOOKED_AT))
             .fetch_one(conn)
             .await?;
-        let (requeued, looked_at): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        self.done = looked_at < limit(AT_ONCE);
-        if let Some(last) = row.try_get::<Option<Uuid>, _>(2)? {
-            self.from = rows::event_of(Uuid::from_u128(last.as_u128().saturating_add(1)));
+        match row.try_get::<Option<Uuid>, _>(1)? {
+            Some(last) => self.from = rows::event_of(Uuid::from_u128(last.as_u128().saturating_add(1))),
+            None => self.done = true,
         }
-        Ok(requeued.max(0).unsigned_abs())
+        rows::number(&row, 0)
     }
 }

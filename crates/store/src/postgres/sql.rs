@@ -386,6 +386,11 @@ statements! {
     ORPHANED_HANDOFFS = "SELECT id, event_ids, webhook_ids FROM stayhook.handoffs h
         WHERE $1 OR NOT EXISTS (SELECT FROM stayhook.nodes n WHERE n.id = h.node_id)
         ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED";
+    /// Of the node $1, and not among those that it knows.
+    UNKNOWN_HANDOFFS = "SELECT id, event_ids, webhook_ids FROM stayhook.handoffs
+        WHERE node_id = $1 AND id <> ALL($2) ORDER BY id LIMIT $3";
+    /// Of the node $1, with some of these events.
+    MY_HANDOFF = "SELECT id, event_ids FROM stayhook.handoffs WHERE node_id = $1 AND event_ids && $2 LIMIT 1";
     /// Neither attempted nor in `pending`; with the event's booking.
     UNSETTLED = "SELECT i.webhook_id, i.event_id, e.booking
         FROM unnest($1::bigint[], $2::uuid[]) i(webhook_id, event_id)

@@ -4,6 +4,7 @@
 //! holds something and has no row may not conclude it any more. Only then what it held is
 //! given back, piece by piece, by whichever nodes come first.
 
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use stayhook_core::{EventId, Progress, UnixMs, WebhookId};
 use uuid::Uuid;
@@ -46,9 +47,44 @@ pub(super) async fn give_back_handoffs(
     if found.is_empty() {
         return Ok(Step { given_back: 0, more: false });
     }
+    let given_back = give_back_rows(conn, timing, now, &found, Sent::Perhaps).await?;
+    Ok(Step { given_back, more: true })
+}
+
+/// The same for handoffs of this node that it does not know of: nothing in them was ever sent.
+/// `None` if there are none.
+pub(super) async fn give_back_unknown(
+    conn: &mut PgConnection,
+    timing: Timing,
+    now: UnixMs,
+    node: i64,
+    known: &[i64],
+) -> Result<Option<u64>, Failure> {
+    let query = sqlx::query(sql::UNKNOWN_HANDOFFS).bind(node).bind(known).bind(HANDOFFS);
+    let found = query.fetch_all(&mut *conn).await?;
+    if found.is_empty() {
+        return Ok(None);
+    }
+    give_back_rows(conn, timing, now, &found, Sent::Never).await.map(Some)
+}
+
+/// Whether what is given back may have been on its way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Perhaps,
+    Never,
+}
+
+async fn give_back_rows(
+    conn: &mut PgConnection,
+    timing: Timing,
+    now: UnixMs,
+    found: &[PgRow],
+    sent: Sent,
+) -> Result<u64, Failure> {
     let mut ids: Vec<i64> = Vec::new();
     let (mut events, mut webhooks): (Vec<Uuid>, Vec<i64>) = (Vec::new(), Vec::new());
-    for row in &found {
+    for row in found {
         ids.push(row.try_get(0)?);
         events.extend(row.try_get::<Vec<Uuid>, _>(1)?);
         webhooks.extend(row.try_get::<Vec<i64>, _>(2)?);
@@ -58,10 +94,15 @@ pub(super) async fn give_back_handoffs(
     let mut back = GivingBack { lanes, now, writes: Writes::default(), given_back: 0 };
     for row in sqlx::query(sql::UNSETTLED).bind(&webhooks).bind(&events).fetch_all(&mut *conn).await? {
         let (webhook, event) = (rows::webhook_id(&row, 0)?, rows::event_id(&row, 1)?);
-        back.interrupt(webhook, event, Progress::default(), row.try_get(2)?);
+        match sent {
+            Sent::Perhaps => {
+                back.interrupt(webhook, event, Progress::default(), row.try_get(2)?);
+            }
+            Sent::Never => back.release(webhook, event, row.try_get(2)?),
+        }
     }
     sqlx::query(sql::DELETE_HANDOFFS).bind(ids).execute(&mut *conn).await?;
-    Ok(Step { given_back: back.write(conn, shift).await?, more: true })
+    back.write(conn, shift).await
 }
 
 /// The same for some orphaned leases.
@@ -98,6 +139,20 @@ struct GivingBack {
 }
 
 impl GivingBack {
+    /// It waits as if it had never been in anybody's memory.
+    fn release(&mut self, webhook: WebhookId, event: EventId, booking: Option<String>) {
+        match Standing::refusal(self.lanes.standing(webhook)) {
+            Some(end) => self.writes.record(Record::ended(webhook, event, 0, self.now, end)),
+            None => self.wait(webhook, event, Progress::default(), booking),
+        }
+    }
+
+    fn wait(&mut self, webhook: WebhookId, event: EventId, progress: Progress, booking: Option<String>) {
+        self.writes.wait(Waiting { webhook, event, due: self.now, progress, booking });
+        self.lanes.wait(webhook, self.now);
+        self.given_back += 1;
+    }
+
     /// Notes the interrupted attempt; returns whether another one is to follow.
     fn interrupt(
         &mut self,
@@ -114,9 +169,7 @@ impl GivingBack {
             return false;
         }
         let progress = Progress { attempts: progress.attempts.saturating_add(1), ..progress };
-        self.writes.wait(Waiting { webhook, event, due: self.now, progress, booking });
-        self.lanes.wait(webhook, self.now);
-        self.given_back += 1;
+        self.wait(webhook, event, progress, booking);
         true
     }
 

@@ -10,13 +10,14 @@ use rusqlite::{Connection, OpenFlags};
 use stayhook_core::WebhookId;
 
 use super::{SqliteOptions, migrate, query, sql};
+use crate::copy::MARK;
 use crate::seal::{Keyring, Purpose, Unopened};
 use crate::{StoreError, columns};
 
 /// How long a statement waits for another process, such as `token create` beside a server.
 const BUSY: Duration = Duration::from_secs(5);
 /// More statements than there are, so that each is prepared once.
-const STATEMENTS: usize = 192;
+pub(super) const STATEMENTS: usize = 192;
 /// Queries at once.
 const READERS: usize = 4;
 
@@ -44,6 +45,16 @@ pub(super) struct Opened {
 
 /// Opens the database, creating or migrating it if the options allow.
 pub(super) fn open(options: &SqliteOptions) -> Result<Opened, StoreError> {
+    let (writer, lock) = prepare(options)?;
+    if query::one(&writer, sql::META, [MARK], |_| Ok(()))?.is_some() {
+        return Err(StoreError::Unfinished);
+    }
+    let readers = (0..READERS).map(|_| connect(&options.path, OpenFlags::SQLITE_OPEN_READ_ONLY));
+    Ok(Opened { readers: readers.collect::<Result<_, _>>()?, writer, lock })
+}
+
+/// The connection that writes, and the lock that keeps servers out where the options want one.
+pub(super) fn prepare(options: &SqliteOptions) -> Result<(Connection, Option<File>), StoreError> {
     let path = &options.path;
     let missing = || StoreError::Missing(path.display().to_string());
     let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
@@ -62,8 +73,7 @@ pub(super) fn open(options: &SqliteOptions) -> Result<Opened, StoreError> {
     }
     writer.execute_batch(WRITER_SETUP)?;
     check_key(&writer, &options.keyring)?;
-    let readers = (0..READERS).map(|_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY));
-    Ok(Opened { readers: readers.collect::<Result<_, _>>()?, writer, lock })
+    Ok((writer, lock))
 }
 
 fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {

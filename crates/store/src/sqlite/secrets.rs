@@ -1,14 +1,12 @@
-//! The secrets of webhooks: written sealed, rotated, sealed anew under another key, and
-//! overwritten when they go.
+//! The secrets of webhooks: written sealed, rotated, and overwritten when they go.
 
 use rusqlite::{Connection, params};
-use stayhook_core::{Credentials, Secrets, UnixMs, WebhookId};
+use stayhook_core::{Credentials, Secrets, WebhookId};
 
-use super::audit::{self, Tale};
-use super::{open, query, sql, webhooks};
+use super::{audit, query, sql, webhooks};
 use crate::audit::Entry;
-use crate::columns::{reseal, seal_credentials, seal_secret};
-use crate::seal::{Keyring, Purpose};
+use crate::columns::{seal_credentials, seal_secret};
+use crate::seal::Keyring;
 use crate::{ChangeError, Order, Registered, Rotation, Scope, StoreError, Sweep};
 
 /// Writes a webhook's signing secrets.
@@ -63,6 +61,9 @@ pub(super) fn rotate(
 pub(super) fn promote(conn: &Connection, sweep: &Sweep) -> Result<(), StoreError> {
     let batch = i64::try_from(sweep.batch).unwrap_or(i64::MAX);
     let due = query::many(conn, sql::ROTATED, params![sweep.now.0, batch], |row| Ok(row.get::<_, i64>(0)?))?;
+    if due.is_empty() {
+        return Ok(());
+    }
     overwriting(conn, || {
         for webhook in due {
             query::run(conn, sql::PROMOTE, [webhook])?;
@@ -81,58 +82,4 @@ pub(super) fn overwriting<T>(
     let result = job();
     conn.pragma_update(None, "secure_delete", "FAST")?;
     result
-}
-
-/// So many webhooks' secrets are sealed anew in one transaction.
-const BATCH: i64 = 200;
-
-/// How far the secrets were sealed anew.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Resealing {
-    /// What was done.
-    pub(super) tale: Tale,
-    /// Webhooks up to this one are done.
-    through: i64,
-    /// Whether all is done.
-    pub(super) over: bool,
-}
-
-impl Resealing {
-    /// Seals a batch anew. The value by which a wrong key is noticed comes last, so that a node
-    /// that has only the new key does not start before it can open everything.
-    pub(super) fn go_on(
-        mut self,
-        conn: &Connection,
-        keyring: &Keyring,
-        at: UnixMs,
-    ) -> Result<Self, StoreError> {
-        let batch = query::many(conn, sql::SEALED, [self.through, BATCH], |row| {
-            let next = row.get::<_, Option<Vec<u8>>>(2)?;
-            Ok((WebhookId(row.get(0)?), row.get::<_, Vec<u8>>(1)?, next, row.get::<_, Option<Vec<u8>>>(3)?))
-        })?;
-        let mut sealed = 0;
-        for (webhook, secret, next, credentials) in &batch {
-            let column = |purpose, column, value: Option<&Vec<u8>>| {
-                let anew = value.map(|it| reseal(keyring, *webhook, purpose, column, it)).transpose()?;
-                Ok::<_, StoreError>(anew.flatten())
-            };
-            let secret = column(Purpose::SigningSecret, "secret", Some(secret))?;
-            let next = column(Purpose::SigningSecret, "next_secret", next.as_ref())?;
-            let credentials = column(Purpose::Credentials, "credentials", credentials.as_ref())?;
-            let anew = [&secret, &next, &credentials].iter().filter(|it| it.is_some()).count();
-            if anew > 0 {
-                query::run(conn, sql::RESEAL, params![webhook.0, secret, next, credentials])?;
-            }
-            sealed += anew as u64;
-        }
-        self.tale.add(conn, sealed, |done| Entry::resealed(at, done))?;
-        match batch.last() {
-            Some((webhook, ..)) => self.through = webhook.0,
-            None => {
-                open::reseal_check(conn, keyring)?;
-                self.over = true;
-            }
-        }
-        Ok(self)
-    }
 }

@@ -10,8 +10,18 @@ use crate::records::Record;
 use crate::targets::Targets;
 use crate::{StatusChanged, StoreError, Sweep, TargetFate};
 
+/// The 72-hour rule with what follows from it, and when to sweep again.
+pub(super) fn disable_and_look_ahead(
+    conn: &Connection,
+    sweep: &Sweep,
+) -> Result<(Vec<StatusChanged>, Option<UnixMs>), StoreError> {
+    let statuses = disable(conn, sweep)?;
+    close(conn, sweep)?;
+    Ok((statuses, next(conn, sweep)?))
+}
+
 /// The 72-hour rule, for webhooks of which no attempt falls due in time.
-pub(super) fn disable(conn: &Connection, sweep: &Sweep) -> Result<Vec<StatusChanged>, StoreError> {
+fn disable(conn: &Connection, sweep: &Sweep) -> Result<Vec<StatusChanged>, StoreError> {
     let started_before = sweep.now.before(sweep.disable.after);
     let overdue = query::many(conn, sql::OVERDUE, params![started_before.0, limit(sweep.batch)], |row| {
         Ok(WebhookId(row.get(0)?))
@@ -28,7 +38,7 @@ pub(super) fn disable(conn: &Connection, sweep: &Sweep) -> Result<Vec<StatusChan
 }
 
 /// The rest of cancellations that were too large for one transaction.
-pub(super) fn close(conn: &Connection, sweep: &Sweep) -> Result<(), StoreError> {
+fn close(conn: &Connection, sweep: &Sweep) -> Result<(), StoreError> {
     let closing = query::many(conn, sql::CLOSING, params![sweep.now.0, limit(sweep.batch)], |row| {
         let webhook = WebhookId(row.get(0)?);
         Ok((webhook, rows::closing(row, 1, webhook)?))
@@ -124,7 +134,7 @@ fn oldest_handoff(conn: &Connection) -> Result<Option<(i64, EventId)>, StoreErro
 }
 
 /// The earliest moment at which any of this is due.
-pub(super) fn next(conn: &Connection, sweep: &Sweep) -> Result<Option<UnixMs>, StoreError> {
+fn next(conn: &Connection, sweep: &Sweep) -> Result<Option<UnixMs>, StoreError> {
     // What was accepted, or began to fail, longer ago than the span: from the next millisecond on.
     let past = |at: UnixMs, span: Span| at.after(span).after(Span::millis(1));
     let event = |sql| query::one(conn, sql, [], |row| Ok(rows::event_id(row, 0)?.accepted_at()));

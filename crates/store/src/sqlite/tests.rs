@@ -44,6 +44,7 @@ fn event(number: u16, bytes: usize) -> NewRow {
 fn every_statement_prepares() {
     let conn = Connection::open_in_memory().unwrap();
     migrate::migrate(&conn, true).unwrap();
+    assert!(sql::ALL.len() < open::STATEMENTS, "each is prepared once");
     for (name, text) in sql::ALL {
         conn.prepare(text).unwrap_or_else(|error| panic!("{name}: {error}"));
     }

@@ -115,7 +115,8 @@ async fn no_webhook_misses_a_change_of_its_propertys_entitlement() {
 /// Deliveries that were skipped while their webhook was disabled, oldest first.
 async fn missed(node: &PostgresStore, id: WebhookId, now: UnixMs, most: u16) -> Vec<EventId> {
     let skip = TargetFate::Skip(Reason::WebhookDisabled);
-    let events: Vec<EventId> = (0..most).map(|number| event(now, number)).collect();
+    let later = |number: u16| event(now.after(Span::millis(u64::from(number / 1_000))), number % 1_000);
+    let events: Vec<EventId> = (0..most).map(later).collect();
     accept(node, events.iter().map(|event| row(*event, &[(id, skip)])).collect()).await;
     events
 }
@@ -150,6 +151,26 @@ async fn two_nodes_that_recover_requeue_each_delivery_once() {
         |after: &str| after.split(r#""requeued":"#).nth(1)?.split([',', '}']).next()?.parse::<u64>().ok();
     let requeued: u64 = lines.iter().filter_map(|it| count(it.after.as_ref()?)).sum();
     assert_eq!(requeued, 1_300);
+}
+
+/// However many there are in between, and also where a transaction ends with the last of its
+/// share.
+#[tokio::test]
+async fn recovery_passes_over_what_was_accepted() {
+    let mut house = House::new().await;
+    let node = house.node().await;
+    let (now, id) = (house.now().await, webhook(&node, 1).await);
+    let events = missed(&node, id, now, 11_700).await;
+    let deliver = "UPDATE stayhook.attempts SET final = 'delivered', reason = NULL
+        WHERE event_id < $1 AND event_id NOT IN (SELECT event_id FROM stayhook.attempts ORDER BY event_id LIMIT 500)";
+    let first = events[11_000].as_uuid();
+    sqlx::query(deliver).bind(first).execute(&mut house.sql).await.unwrap();
+    let recover = Recover { since: now, until: now.after(Span::seconds(1)), failed: true, missed: true };
+    assert_eq!(node.recover(EVERYTHING, id, recover, &order(now)).await.unwrap(), 1_200);
+    let state = async |at: usize| state(&node, id, events[at]).await;
+    assert_eq!((state(0).await, state(499).await), (State::Pending, State::Pending));
+    assert_eq!((state(500).await, state(10_999).await), (State::Delivered, State::Delivered));
+    assert_eq!((state(11_000).await, state(11_699).await), (State::Pending, State::Pending));
 }
 
 /// One node requeues what the other is just concluding, over the same webhooks in another

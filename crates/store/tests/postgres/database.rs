@@ -78,7 +78,7 @@ async fn a_database_that_is_not_there_is_named() {
         timing: Timing::Caller,
     };
     let error = stayhook_store::PostgresStore::open(options).await.err().unwrap();
-    assert!(matches!(&error, StoreError::Missing(words) if words.contains("nobodys_")), "{error}");
+    assert!(matches!(&error, StoreError::NoDatabase(words) if words.contains("nobodys_")), "{error}");
 }
 
 #[tokio::test]

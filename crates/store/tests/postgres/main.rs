@@ -6,9 +6,12 @@
 mod administration;
 mod catalogue;
 mod database;
+mod doubt;
 mod inbox;
 mod nodes;
 mod partitions;
+mod pooler;
+mod privileges;
 mod support;
 mod takeover;
 mod upgrade;

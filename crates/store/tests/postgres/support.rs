@@ -66,6 +66,13 @@ pub(crate) async fn open_under(
         .await
 }
 
+/// A node at that address.
+pub(crate) async fn open_at(url: String) -> Result<PostgresStore, StoreError> {
+    let keyring = Keyring::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+    let (node, timing) = ("test".to_owned(), Timing::Database);
+    PostgresStore::open(PostgresOptions { url, keyring, migrate: true, node, timing }).await
+}
+
 pub(crate) fn new_webhook(property: i64, at: UnixMs) -> NewWebhook {
     NewWebhook {
         client: ClientId::parse("pms").unwrap(),

@@ -52,21 +52,21 @@ statements! {
     REQUEUE = "INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking)
             VALUES ($1, $2, $3, $4, 0, $5)
         ON CONFLICT (webhook_id, event_id) DO UPDATE SET due_at = least(pending.due_at, excluded.due_at)";
-    /// Of the webhook's next deliveries in order of acceptance, those that ended in one of the
-    /// ways asked for ($6: failed, $7: missed) and do not wait again: as of one moment. Returns
-    /// how many were requeued, how many were looked at, and the last of these.
+    /// Of the webhook's next deliveries in order of acceptance, at most $8, those that ended in one
+    /// of the ways asked for ($6: failed, $7: missed) and do not wait again, at most $4: as of one
+    /// moment. Returns how many were requeued, and the last that was looked at unless none is left.
     RECOVER = "WITH looked_at AS MATERIALIZED (
             SELECT event_id, max(n) AS n, (array_agg(final ORDER BY n DESC))[1] AS final,
                 (array_agg(reason ORDER BY n DESC))[1] AS reason
             FROM stayhook.attempts WHERE webhook_id = $1 AND event_id >= $2 AND event_id < $3
-            GROUP BY event_id ORDER BY event_id LIMIT $4
+            GROUP BY event_id ORDER BY event_id LIMIT $8
         ), ended AS MATERIALIZED (
             SELECT event_id, n FROM looked_at l
             WHERE ($6 AND final IN ('cancelled', 'expired')
                     OR $7 AND final = 'skipped' AND reason = 'webhook_disabled')
                 AND NOT EXISTS (SELECT FROM stayhook.pending p
                     WHERE p.webhook_id = $1 AND p.event_id = l.event_id)
-            ORDER BY event_id
+            ORDER BY event_id LIMIT $4
         ), requeued AS (
             INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking)
             SELECT $1, i.event_id, $5, i.n, 0, e.booking FROM ended i CROSS JOIN LATERAL (
@@ -74,8 +74,11 @@ statements! {
             ) e
             ON CONFLICT (webhook_id, event_id) DO NOTHING RETURNING event_id
         )
-        SELECT (SELECT count(*) FROM requeued), (SELECT count(*) FROM looked_at),
-            (SELECT event_id FROM looked_at ORDER BY event_id DESC LIMIT 1)";
+        SELECT (SELECT count(*) FROM requeued), CASE
+            WHEN (SELECT count(*) FROM ended) = $4 THEN (SELECT event_id FROM ended ORDER BY 1 DESC LIMIT 1)
+            WHEN (SELECT count(*) FROM looked_at) = $8
+                THEN (SELECT event_id FROM looked_at ORDER BY 1 DESC LIMIT 1)
+            END";
 
     // Figures.
     /// Each node's own row.
