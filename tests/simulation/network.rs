@@ -26,6 +26,8 @@ pub(crate) struct Outside {
     pub(crate) calm_at: AtomicI64,
     /// How often each delivery was sent.
     pub(crate) sends: Mutex<BTreeMap<(WebhookId, EventId), u64>>,
+    /// Of every event, the place among those that were accepted.
+    pub(crate) places: Mutex<BTreeMap<EventId, u64>>,
     pub(crate) sent: AtomicUsize,
 }
 
@@ -34,17 +36,22 @@ impl Outside {
         self.history.push(self.timeline.now(), node, what);
     }
 
+    /// An event was accepted. It is known by its place among all of them: its id may be made
+    /// twice, where a node has to look at the webhooks again.
+    pub(crate) fn accepted(&self, event: EventId) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = places.len() as u64;
+        places.insert(event, place);
+    }
+
     /// A number for this attempt that does not depend on what else happens.
     fn luck_of(&self, webhook: WebhookId, event: EventId) -> u64 {
         let mut sends = self.sends.lock().unwrap_or_else(PoisonError::into_inner);
         let count = sends.entry((webhook, event)).or_insert(0);
         *count += 1;
-        let [high, low] = [0, 8].map(|at| {
-            let mut part = [0; 8];
-            part.copy_from_slice(&event.to_bytes()[at..at + 8]);
-            u64::from_be_bytes(part)
-        });
-        mix(&[self.seed, webhook.0.unsigned_abs(), high, low, *count])
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = places.get(&event).copied().unwrap_or(u64::MAX);
+        mix(&[self.seed, webhook.0.unsigned_abs(), place, *count])
     }
 
     fn behaviour(&self, url: &str, at: UnixMs) -> Behaviour {

@@ -1,5 +1,6 @@
 //! A failure in words: the seed, the command that shows it again, the steps, what happened.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use stayhook_core::UnixMs;
@@ -48,16 +49,22 @@ fn clock(at: UnixMs) -> String {
 }
 
 /// A history by what can be seen from outside, so that two can be compared: in order of time,
-/// and at one moment in an order that does not depend on who came first.
+/// and at one moment in an order that does not depend on who came first. Events go by their
+/// place among those that were accepted.
 pub(crate) fn outline(history: &[Entry]) -> Vec<String> {
-    let mut sent = std::collections::BTreeMap::new();
+    let mut sent = BTreeMap::new();
+    let mut names: Vec<(String, String)> = Vec::new();
     let mut lines = Vec::new();
     for entry in history {
         let told = match &entry.what {
+            What::Accepted(it) => {
+                names.push((it.event.to_string(), format!("event {}", names.len())));
+                continue;
+            }
             What::Sent(it) => {
                 let flight = format!("{} to webhook {} at {}", it.event, it.webhook, it.url);
                 sent.insert(it.send, flight.clone());
-                format!("sent {flight} {} {}", it.timestamp, it.signature)
+                format!("sent {flight} {} next secret {}", it.timestamp, it.next_signature.is_some())
             }
             What::Ended { send, status, .. } => {
                 format!("answered {status:?} {}", sent.get(send).cloned().unwrap_or_default())
@@ -69,6 +76,22 @@ pub(crate) fn outline(history: &[Entry]) -> Vec<String> {
         };
         lines.push((entry.at, told));
     }
+    let names: BTreeMap<String, String> = names.into_iter().collect();
+    let mut lines: Vec<_> = lines.into_iter().map(|(at, told)| (at, renamed(&told, &names))).collect();
     lines.sort();
     lines.into_iter().map(|(at, told)| format!("{} {told}", clock(at))).collect()
+}
+
+/// The line with events by their names: an id is `evt_` and 22 characters.
+fn renamed(line: &str, names: &BTreeMap<String, String>) -> String {
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find("evt_") {
+        let end = (at + 26).min(rest.len());
+        let id = &rest[at..end];
+        text.push_str(&rest[..at]);
+        text.push_str(names.get(id).map_or(id, String::as_str));
+        rest = &rest[end..];
+    }
+    text + rest
 }

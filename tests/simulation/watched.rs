@@ -165,6 +165,7 @@ impl Watched {
     fn note_accepted(&self, events: Vec<Accepted>, receipt: &Receipt) {
         for (event, result) in events.into_iter().zip(&receipt.results) {
             if *result == stayhook_store::Accepted::New {
+                self.outside.accepted(event.event);
                 self.outside.note(self.node, What::Accepted(event));
             }
         }

@@ -23,9 +23,11 @@ use crate::watched::Fuse;
 pub(crate) const GRACE: Span = Span::seconds(10);
 /// Time is not skipped closer to something due than this: those who sleep lightly (a minute at
 /// most) have to wake and look at the clock as they would.
-const APPROACH: Span = Span::seconds(62);
+/// No whole seconds, so that what ticks does not tick at the very moment when something is due:
+/// what comes first then depends on how fast a database answers.
+const APPROACH: Span = Span::millis(62_321);
 /// The same for deliveries, which are looked for every five seconds.
-const SHORT_APPROACH: Span = Span::seconds(7);
+const SHORT_APPROACH: Span = Span::millis(7_321);
 /// A simulation that goes on for so many moves does not come to an end.
 const MOST_MOVES: usize = 100_000;
 
@@ -75,6 +77,7 @@ pub(crate) fn run_on(plan: &Plan, database: Option<Database>, script: Option<Vec
         timeout: plan.settings.timeout,
         calm_at: AtomicI64::new(i64::MAX),
         sends: std::sync::Mutex::default(),
+        places: std::sync::Mutex::default(),
         sent: AtomicUsize::new(0),
     });
     let world = World {
@@ -153,7 +156,8 @@ impl World<'_> {
                     self.crash(place, None);
                 }
             }
-            if self.outside.timeline.pulse() == before {
+            // A node that is alone has nobody to wake it again.
+            if self.nodes.len() == 1 || self.outside.timeline.pulse() == before {
                 break;
             }
         }
