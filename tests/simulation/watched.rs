@@ -299,6 +299,12 @@ impl Store for Watched {
     }
 
     async fn intake(&self, intake: Intake) -> Result<Receipt, StoreError> {
+        // What is refused because webhooks changed is not a write to die with: it depends on
+        // the database whether a node has to ask again after its own changes.
+        let known = intake.registry_generation;
+        if known != 0 && self.read(self.inner.registry_changes(known)).await?.generation != known {
+            return Err(StoreError::StaleRegistry);
+        }
         let accepted: Vec<Accepted> = intake.events.iter().map(accepted).collect();
         self.write(self.inner.intake(intake), |it| self.note_accepted(accepted, it)).await
     }
