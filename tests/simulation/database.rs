@@ -10,6 +10,7 @@ use stayhook_store::{
 };
 use stayhook_testkit::Postgres;
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::clock::Timeline;
 use crate::plan::Settings;
@@ -20,12 +21,22 @@ const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 /// A store that outlives processes.
 pub(crate) enum Database {
     Model(Model),
+    Real(Real),
+}
+
+/// A database outside of the simulation, with a runtime on which its connections live.
+pub(crate) struct Real {
+    place: Place,
+    runtime: Runtime,
+}
+
+enum Place {
     Sqlite(TempDir),
     Postgres(Postgres),
 }
 
-/// The number under which a model knows a process.
-pub(crate) type Number = Arc<ModelStore>;
+/// The process as a model knows it.
+pub(crate) type InModel = Arc<ModelStore>;
 
 impl Database {
     /// A model for so many nodes.
@@ -37,33 +48,53 @@ impl Database {
         Self::Model(Model::shared(Arc::new(move || timeline.now()), settings.hearsay))
     }
 
+    pub(crate) fn sqlite() -> Self {
+        Self::real(Place::Sqlite(tempfile::tempdir().unwrap()))
+    }
+
+    pub(crate) fn postgres() -> Self {
+        Self::real(Place::Postgres(Postgres::create().unwrap()))
+    }
+
+    fn real(place: Place) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        Self::Real(Real { place, runtime })
+    }
+
     pub(crate) fn as_model(&self) -> Option<&Model> {
         if let Self::Model(model) = self { Some(model) } else { None }
     }
 
-    /// Whether its calls wait for something outside of the process.
-    pub(crate) fn is_real(&self) -> bool {
-        self.as_model().is_none()
+    /// Where calls of the store are to be made, if not on the spot.
+    pub(crate) fn elsewhere(&self) -> Option<Handle> {
+        if let Self::Real(real) = self { Some(real.runtime.handle().clone()) } else { None }
     }
 
-    pub(crate) async fn open(&self) -> (Arc<dyn Store>, Option<Number>) {
+    /// A process opens the store.
+    pub(crate) fn open(&self) -> (Arc<dyn Store>, Option<InModel>) {
         match self {
             Self::Model(model) => {
                 let store = Arc::new(model.open());
                 (Arc::clone(&store) as Arc<dyn Store>, Some(store))
             }
-            Self::Sqlite(home) => (Arc::new(open_sqlite(&home.path().join("stayhook.db")).await), None),
-            Self::Postgres(database) => {
-                let options = PostgresOptions {
-                    url: database.url().to_owned(),
-                    keyring: Keyring::parse(KEY).unwrap(),
-                    migrate: true,
-                    node: "simulated".to_owned(),
-                    // The simulation's clock counts, and whoever is there takes over from all before.
-                    timing: Timing::Caller,
-                };
-                (Arc::new(PostgresStore::open(options).await.unwrap()), None)
-            }
+            Self::Real(real) => (real.runtime.block_on(open(&real.place)), None),
+        }
+    }
+}
+
+async fn open(place: &Place) -> Arc<dyn Store> {
+    match place {
+        Place::Sqlite(home) => Arc::new(open_sqlite(&home.path().join("stayhook.db")).await),
+        Place::Postgres(database) => {
+            let options = PostgresOptions {
+                url: database.url().to_owned(),
+                keyring: Keyring::parse(KEY).unwrap(),
+                migrate: true,
+                node: "simulated".to_owned(),
+                // The simulation's clock counts, and whoever is there takes over from all before.
+                timing: Timing::Caller,
+            };
+            Arc::new(PostgresStore::open(options).await.unwrap())
         }
     }
 }

@@ -31,7 +31,6 @@ use database::Database;
 use plan::{Ground, Plan};
 use report::{outline, report};
 use shrink::{Failure, failure, shrink};
-use stayhook_testkit::Postgres;
 
 /// So many seeds are simulated unless the environment says otherwise.
 const SEEDS: u64 = 2_000;
@@ -97,7 +96,7 @@ fn a_seed_gives_the_same_history_twice() {
 #[test]
 fn sqlite_has_the_same_history_as_the_model() {
     for seed in seeds(SEEDS_ON_DATABASES) {
-        compare(seed, Database::Sqlite(tempfile::tempdir().unwrap()));
+        compare(seed, Database::sqlite());
     }
 }
 
@@ -105,7 +104,7 @@ fn sqlite_has_the_same_history_as_the_model() {
 #[test]
 fn postgres_has_the_same_history_as_the_model() {
     for seed in seeds(SEEDS_ON_DATABASES) {
-        compare(seed, Database::Postgres(Postgres::create().unwrap()));
+        compare(seed, Database::postgres());
     }
 }
 
@@ -116,11 +115,15 @@ fn compare(seed: u64, database: Database) {
     assert_same(seed, &outline(&model.history), &outline(&real.history));
 }
 
+/// So many lines around a difference are shown.
+const SHOWN: usize = 30;
+
 fn assert_same(seed: u64, expected: &[String], found: &[String]) {
     let differs = expected.iter().zip(found).position(|(a, b)| a != b);
     let differs = differs.or((expected.len() != found.len()).then(|| expected.len().min(found.len())));
     if let Some(at) = differs {
-        let around = |lines: &[String]| lines[at.saturating_sub(3)..lines.len().min(at + 3)].join("\n  ");
+        let around =
+            |lines: &[String]| lines[at.saturating_sub(SHOWN)..lines.len().min(at + SHOWN)].join("\n  ");
         panic!("seed {seed}, entry {at}: expected\n  {}\nfound\n  {}", around(expected), around(found));
     }
 }

@@ -10,7 +10,7 @@ use stayhook_store::Store;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::clock::NodeClock;
-use crate::database::{Database, Number};
+use crate::database::{Database, InModel};
 use crate::dice::SeededDice;
 use crate::network::{Network, Outside};
 use crate::plan::Settings;
@@ -50,7 +50,7 @@ struct Process {
     engine: Engine,
     line: Arc<Line>,
     store: Arc<Watched>,
-    in_model: Option<Number>,
+    in_model: Option<InModel>,
     /// Last: everything else is gone when its tasks are dropped.
     runtime: Runtime,
 }
@@ -63,17 +63,14 @@ impl Node {
 
     /// Starts a process.
     pub(crate) fn start(&mut self, database: &Database, outside: &Arc<Outside>, settings: &Settings) {
-        let mut builder = Builder::new_current_thread();
-        if database.is_real() {
-            builder.enable_all();
-        }
-        let runtime = builder.build().unwrap();
+        let runtime = Builder::new_current_thread().build().unwrap();
         let line = Arc::new(Line::default());
-        let (inner, in_model) = runtime.block_on(database.open());
+        let (inner, in_model) = database.open();
         let store = Arc::new(Watched {
             inner,
             outside: Arc::clone(outside),
             node: self.number,
+            elsewhere: database.elsewhere(),
             line: Arc::clone(&line),
         });
         let timeline = Arc::clone(&outside.timeline);
@@ -119,9 +116,6 @@ impl Node {
         process.runtime.block_on(async {
             let (mut quiet, mut seen) = (0, outside.timeline.pulse());
             while quiet < QUIET && !line.is_dead() {
-                if line.is_busy() {
-                    line.ended.notified().await;
-                }
                 tokio::task::yield_now().await;
                 let pulse = outside.timeline.pulse();
                 quiet = if pulse == seen { quiet + 1 } else { 0 };
