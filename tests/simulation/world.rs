@@ -21,13 +21,10 @@ use crate::watched::Fuse;
 
 /// `delivery`'s grace at an orderly stop.
 pub(crate) const GRACE: Span = Span::seconds(10);
-/// Time is not skipped closer to something due than this: those who sleep lightly (a minute at
-/// most) have to wake and look at the clock as they would.
-/// No whole seconds, so that what ticks does not tick at the very moment when something is due:
-/// what comes first then depends on how fast a database answers.
-const APPROACH: Span = Span::millis(62_321);
-/// The same for deliveries, which are looked for every five seconds.
-const SHORT_APPROACH: Span = Span::millis(7_321);
+/// Time is not skipped closer to something due than this: whoever sleeps until then, or until a
+/// look in between, has to wake and set its alarm as it would. No whole seconds, so that what
+/// ticks does not tick at the very moment when something is due.
+const APPROACH: Span = Span::millis(2_321);
 /// A simulation that goes on for so many moves does not come to an end.
 const MOST_MOVES: usize = 100_000;
 
@@ -391,14 +388,9 @@ impl World<'_> {
         if !idle || self.outage_lasts() {
             return Some(step_by_step.max(now));
         }
-        let near = due.map(|at| at.before(self.approach(at, model)));
+        let near = due.map(|at| at.before(APPROACH));
         let leap = [happens, model.next_signal(), near].into_iter().flatten().min();
         Some(leap.unwrap_or(step_by_step).max(step_by_step).max(now))
-    }
-
-    /// How far from something due time is not skipped.
-    fn approach(&self, due: UnixMs, model: &Model) -> Span {
-        if model.next_claim() == Some(due) { SHORT_APPROACH } else { APPROACH }
     }
 
     fn outage_lasts(&self) -> bool {

@@ -48,13 +48,6 @@ impl Model {
         claims.map(|(_, it)| it.due).chain(state.next(sweep, time)).min()
     }
 
-    /// When the next delivery may be claimed, or a lease runs out, by the store's clock.
-    pub fn next_claim(&self) -> Option<UnixMs> {
-        let state = self.lock();
-        let claims = state.pending.iter().filter(|((id, _), _)| state.may_be_claimed(*id));
-        claims.map(|(_, it)| it.due).min()
-    }
-
     /// When a node hears something next, or a silent one is given up.
     pub fn next_signal(&self) -> Option<UnixMs> {
         if !self.has_neighbours() {
