@@ -1,16 +1,19 @@
 //! What the parts cost: `cargo bench --bench micro`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on stops")]
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use stayhook_core::{
-    AllowList, BookingId, ClientId, Envelope, EventId, EventType, Json, Outcome, Policy, Progress,
-    PropertyId, Roll, Signer, SigningSecret, Span, Subscription, UnixMs, UrlRules, WebhookId, WebhookOptions,
-    WebhookUrl, compose,
+    AllowList, BookingId, ClientId, DeliveryId, Envelope, EventId, EventType, Json, Outcome, Policy,
+    Progress, PropertyId, Roll, Signer, SigningSecret, Span, Subscription, UnixMs, UrlRules, WebhookId,
+    WebhookOptions, WebhookUrl, compose,
 };
+use stayhook_profile::{EventFacts, Profile, Profiles, Secrets, Wire};
 use stayhook_store::{
-    Conclude, Conclusion, HandoffId, Intake, Keyring, NewRow, NewWebhook, Origin, Reply, SqliteOptions,
+    Body, Conclude, Conclusion, HandoffId, Intake, Keyring, NewRow, NewWebhook, Origin, Reply, SqliteOptions,
     SqliteStore, Step, Store, Target, TargetFate, Tried,
 };
 
@@ -46,8 +49,9 @@ fn parse_json(bencher: Bencher) {
     bencher.bench(|| Json::parse(black_box(BOOKING.as_bytes()), 64));
 }
 
+/// By hand, as a measure for the next one.
 #[divan::bench]
-fn compose_a_body(bencher: Bencher) {
+fn compose_a_body_without_profile(bencher: Bencher) {
     let data = Json::parse(BOOKING.as_bytes(), 64).unwrap();
     let kind = EventType::parse("booking.updated").unwrap();
     let booking = BookingId::Number(9001);
@@ -60,6 +64,45 @@ fn compose_a_body(bencher: Bencher) {
     };
     let allowed = AllowList::default();
     bencher.bench(|| compose(&envelope, black_box(&data), false, &allowed));
+}
+
+#[divan::bench]
+fn compose_a_body(bencher: Bencher) {
+    let data = Json::parse(BOOKING.as_bytes(), 64).unwrap();
+    let kind = EventType::parse("booking.updated").unwrap();
+    let booking = BookingId::Number(9001);
+    let facts = EventFacts {
+        id: EventId::new(UnixMs(1_779_900_000_000), 7),
+        kind: &kind,
+        created_at: UnixMs(1_779_900_000_000),
+        property: PropertyId::new(101).unwrap(),
+        booking: Some(&booking),
+    };
+    let profile = nowistay();
+    bencher.bench(|| profile.compose(&facts, black_box(&data), b"", false));
+}
+
+/// Headers and signature of one attempt.
+#[divan::bench]
+fn make_the_headers(bencher: Bencher) {
+    let secret = SigningSecret::from_entropy([7; 32]);
+    let wire = Wire::new(&nowistay(), None, Secrets { current: &secret, next: None });
+    let kind = EventType::parse("booking.updated").unwrap();
+    let attempt = stayhook_profile::Attempt {
+        delivery: DeliveryId { event: EventId::new(UnixMs(1_779_900_000_000), 7), webhook: WebhookId(801) },
+        number: 1,
+        kind: &kind,
+        property: PropertyId::new(101).unwrap(),
+        now: UnixMs(1_779_900_000_000),
+        body: BOOKING.as_bytes(),
+        authorization: None,
+    };
+    bencher.bench(|| wire.headers(black_box(&attempt)));
+}
+
+fn nowistay() -> Arc<Profile> {
+    let profiles = Profiles::new(std::collections::BTreeMap::new()).unwrap();
+    Arc::clone(profiles.get("nowistay").unwrap())
 }
 
 /// From acceptance to the settled delivery, in group commits of this size, on SQLite with
@@ -115,7 +158,7 @@ fn row(number: u128, webhook: WebhookId) -> NewRow {
         client: ClientId::parse("bench").unwrap(),
         origin: None,
         idempotency: None,
-        bodies: vec![Bytes::from_static(BOOKING.as_bytes())],
+        bodies: vec![Body { profile: "nowistay".into(), bytes: Bytes::from_static(BOOKING.as_bytes()) }],
         targets: vec![Target { webhook, body: 0, fate: TargetFate::Send }],
     }
 }
@@ -129,6 +172,7 @@ fn delivered(webhook: WebhookId, ids: &[EventId], handoff: HandoffId) -> Conclud
         origin: Origin::Handoff(handoff),
         progress: Progress::default(),
         step: Step::Tried(Tried {
+            backoff: None,
             started_at: now,
             duration: Span::millis(12),
             outcome: Outcome::Accepted,

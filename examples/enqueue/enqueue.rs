@@ -27,6 +27,7 @@ async fn with_types(connection: &mut PgConnection, booking: i64) -> Result<Strin
         property: PropertyId::new(101)?,
         booking: Some(BookingId::Number(booking)),
         data: Json::parse(data(booking).as_bytes(), 64)?,
+        raw: None,
         created_at: None,
         idempotency_key: Some(IdempotencyKey::parse(&format!("booking-{booking}-created"))?),
         origin: None,

@@ -87,6 +87,9 @@ CREATE OR REPLACE FUNCTION stayhook.enqueue_checked(
     AS $$
 DECLARE
     reporter text := coalesce(client, session_user);
+    -- Of the role, whatever client it names: no role can use up or probe the keys of another one,
+    -- or those of callers of the API. No client's id has control characters.
+    keeper text := chr(1) || session_user || chr(1) || reporter;
     event uuid := stayhook.new_event_id();
     most bigint := coalesce(
         (SELECT convert_from(m.value, 'UTF8')::bigint FROM stayhook.meta m WHERE m.name = 'event_bytes'), 262144);
@@ -138,10 +141,10 @@ BEGIN
         END IF;
         content := sha256(convert_to(jsonb_build_array('sql', type, property_id, booking, data)::text, 'UTF8'));
         INSERT INTO stayhook.idempotency (client, key, event_id, content)
-            VALUES (reporter, idempotency_key, event, content) ON CONFLICT DO NOTHING;
+            VALUES (keeper, idempotency_key, event, content) ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             SELECT i.event_id, i.content INTO earlier FROM stayhook.idempotency i
-                WHERE i.client = reporter AND i.key = idempotency_key;
+                WHERE i.client = keeper AND i.key = idempotency_key;
             IF earlier.content IS DISTINCT FROM content THEN
                 RAISE EXCEPTION 'idempotency_key % was used before with other content', idempotency_key
                     USING ERRCODE = 'unique_violation';

@@ -18,6 +18,11 @@ impl ManualClock {
         Self(watch::Sender::new(START))
     }
 
+    /// Sets it, before anything has happened.
+    pub(crate) fn set(&self, to: UnixMs) {
+        self.0.send_replace(to);
+    }
+
     pub(crate) fn advance(&self, by: Span) {
         self.0.send_modify(|now| *now = now.after(by));
     }

@@ -12,11 +12,11 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use stayhook_api::{ApiLimits, ApiState, Issuers, Surface};
 use stayhook_core::{
-    AddressRules, AllowList, Catalogue, ClientId, Policy, PropertyId, Span, StatusChange, UrlRules,
-    WebhookChange, WebhookId,
+    AddressRules, Catalogue, ClientId, Policy, PropertyId, Span, StatusChange, UrlRules, WebhookChange,
+    WebhookId,
 };
 use stayhook_courier::{Courier, CourierConfig, Transport};
-use stayhook_engine::{By, Dice, Engine, EngineConfig, Parts};
+use stayhook_engine::{By, Dice, Engine, EngineConfig, Parts, ProfileSet};
 use stayhook_store::{
     Author, Keyring, NewToken, Patch, PostgresOptions, PostgresStore, PropertyScope, Scope, SqliteOptions,
     SqliteStore, Stats, StatsRequest, Store, StoreError, Timing,
@@ -76,10 +76,11 @@ impl House {
             concurrency: 64,
             per_webhook_concurrency: 32,
             timeout: Span::seconds(2),
+            hold: stayhook_store::HoldLimits::default(),
             keep: Span::days(30),
             url_rules: UrlRules { require_https: false, ports: Vec::new(), addresses },
             webhooks_per_property: 3,
-            allow_list: AllowList::default(),
+            profiles: ProfileSet::built_in().unwrap(),
             event_bytes: 256 << 10,
             entitled_by_default: true,
             catalogue: Catalogue::built_in(),
@@ -142,12 +143,17 @@ impl House {
 
     /// Asks the API.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        self.call_with(method, path, body.map(|body| body.to_string())).await
+    }
+
+    /// Asks the API with a body of these bytes.
+    pub(crate) async fn call_with(&self, method: Method, path: &str, body: Option<String>) -> Answer {
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
             .header(header::CONTENT_TYPE, "application/json")
-            .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))
+            .body(body.map_or_else(Body::empty, Body::from))
             .unwrap();
         let response = self.run(tower::ServiceExt::oneshot(self.router.clone(), request)).await.unwrap();
         let status = response.status();
@@ -224,6 +230,15 @@ impl House {
             "data": {"booking": {"id": booking, "status": "confirmed", "guest": {"firstName": "Maya", "email": "m@example.com"}}},
         });
         let answer = self.call(Method::POST, "/internal/v1/events", Some(event)).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Reports an event of property 101 whose data are these bytes.
+    pub(crate) async fn report(&self, kind: &str, booking: Option<&str>, data: &str) -> String {
+        let booking = booking.map_or_else(String::new, |id| format!(r#","bookingId":"{id}""#));
+        let event = format!(r#"{{"type":"{kind}","propertyId":101{booking},"data": {data} }}"#);
+        let answer = self.call_with(Method::POST, "/internal/v1/events", Some(event)).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
         answer.body["id"].as_str().unwrap().to_owned()
     }

@@ -11,6 +11,10 @@ mod crash;
 mod delivery;
 mod disable;
 mod entitlement;
+mod oauth2;
+mod order;
+mod platforms;
+mod profiles;
 mod registry;
 mod requests;
 mod retention;
@@ -64,6 +68,36 @@ on_both_databases! {
         rule_7_what_is_held_is_judged_when_its_attempt_comes,
         rule_7_the_default_is_the_configurations,
         what_happens_is_counted_and_outlives_the_process;
+    oauth2:
+        bookingkit_fetches_a_token_once_and_anew_when_it_is_refused,
+        a_failing_token_endpoint_is_a_failure_that_is_retried,
+        a_token_endpoint_keeps_to_the_rules_of_addresses,
+        credentials_are_shown_by_nothing;
+    platforms:
+        nowbookit_is_sent_to_by_its_document,
+        nowbookit_is_asked_again_without_a_failure,
+        nowbookit_gets_the_updates_of_a_sale_one_by_one,
+        nowbookit_raises_an_alarm_where_the_registration_is_wrong,
+        bookingkit_gets_the_order_alone_with_patch,
+        bookingscheduler_verifies_what_it_writes_anew,
+        ticketing_gets_two_parts_of_26_kinds,
+        ticketing_gets_the_newest_of_a_window,
+        standard_webhooks_is_verified_by_its_library;
+    profiles:
+        a_body_keeps_the_profile_by_which_it_was_made,
+        a_changed_profile_alters_nothing_that_was_accepted,
+        a_profile_that_is_missing_loses_nothing,
+        a_shadow_profile_signs_the_same_request,
+        fixed_credentials_are_sent,
+        a_receiver_that_is_gone_disables_its_webhook,
+        a_profile_has_a_schedule_of_its_own,
+        a_url_is_judged_after_it_is_filled_in;
+    order:
+        rule_6_what_is_held_is_limited_by_number_and_age,
+        rule_9_a_newer_event_waits_until_the_older_one_has_ended,
+        rule_9_an_order_applies_at_once,
+        rule_9_many_events_of_many_bookings_keep_their_order,
+        rule_9_with_newest_a_newer_event_takes_the_place_of_older_ones;
     registry:
         deletion_cancels_what_waits_and_frees_the_slot,
         a_webhook_gets_the_events_that_come_after_it,

@@ -12,6 +12,7 @@ mod rotate;
 mod schema;
 mod test;
 mod view;
+mod wiring;
 
 use axum::http::HeaderMap;
 use stayhook_engine::By;

@@ -31,6 +31,8 @@ pub enum Outcome {
         /// How long to wait.
         after: Span,
     },
+    /// The receiver wants nothing more, by the profile's status policy: its webhook is disabled.
+    Gone,
     /// A fault of the engine itself (shutdown, its resolver, its database): says nothing
     /// about the receiver. Whether the request was sent is not known.
     Interrupted,
@@ -161,6 +163,10 @@ pub fn decide(
         }
         Outcome::Moved => (Touch::Nothing, policy.backoff.delay(1, roll), progress.steps),
         Outcome::Again { after } => (Touch::Nothing, after.min(policy.backoff.cap), progress.steps),
+        Outcome::Gone => {
+            let steps = progress.steps.saturating_add(1);
+            (Touch::Gone(now), policy.backoff.delay(steps, roll), steps)
+        }
         Outcome::Interrupted => (Touch::Nothing, policy.interrupted, progress.steps),
     };
     let status = status.map(|it| it.touched(touch, policy.disable));
@@ -263,6 +269,7 @@ mod tests {
                 .prop_map(|ms| Outcome::Failed { retry_after: ms.map(Span::millis) }),
             Just(Outcome::Moved),
             any::<u64>().prop_map(|ms| Outcome::Again { after: Span::millis(ms) }),
+            Just(Outcome::Gone),
             Just(Outcome::Interrupted),
         ]
     }
@@ -303,6 +310,17 @@ mod tests {
         let verdict = run(3, Some(&Status::ACTIVE), Outcome::Interrupted, 0, 0);
         assert_eq!(verdict.next, Next::Retry { due: UnixMs(1_000), steps: 3 });
         assert_eq!(verdict.status, Some(Status::ACTIVE));
+    }
+
+    /// A receiver that wants nothing more gets nothing more.
+    #[test]
+    fn who_wants_nothing_more_is_disabled_at_once() {
+        let verdict = run(0, Some(&Status::ACTIVE), Outcome::Gone, 7, 0);
+        assert_eq!(verdict.next, Next::Ended(End::Cancelled(Reason::WebhookDisabled)));
+        let disabled = Status::Disabled { at: UnixMs(7), reason: DisabledReason::Gone };
+        assert_eq!(verdict.status, Some(disabled));
+        let paused = Status::Paused { since: UnixMs(1) };
+        assert_eq!(run(0, Some(&paused), Outcome::Gone, 7, 0).status, Some(paused));
     }
 
     /// Rules 4 and 8: what fails at the old URL does not count against the new one.

@@ -1,5 +1,6 @@
 //! Something that happened to a booking, as an internal service reports it.
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use crate::{BookingId, ClientId, EventType, Json, PropertyId, UnixMs};
@@ -17,6 +18,9 @@ pub struct NewEvent {
     pub booking: Option<BookingId>,
     /// The details: an object.
     pub data: Json,
+    /// The bytes of `data` as the producer wrote them, for profiles that send them untouched; where
+    /// there are none, those of [`Json::to_stable_bytes`] take their place.
+    pub raw: Option<Bytes>,
     /// When it happened, where that is not the moment of acceptance.
     pub created_at: Option<UnixMs>,
     /// Makes a repeated report harmless.
@@ -94,6 +98,7 @@ mod tests {
             property: PropertyId::new(101).unwrap(),
             booking: None,
             data: Json::parse(data.as_bytes(), 64).unwrap(),
+            raw: None,
             created_at: None,
             idempotency_key: None,
             origin: None,

@@ -23,13 +23,20 @@ pub enum FaultClass {
     Protocol,
     /// The response headers exceed their bounds.
     TooLarge,
+    /// The registration is wrong, so that somebody must act: the receiver says so by a status that the
+    /// webhook's profile knows, or the profile or the credentials cannot be used.
+    Config,
+    /// The receiver asked to come back later, by a status that the webhook's profile knows: no failure.
+    Postponed,
+    /// The endpoint that gives out tokens for the receiver gave none.
+    Token,
     /// The fault is this engine's own: shutdown, its resolver, its database, its file descriptors.
     Interrupted,
 }
 
 impl FaultClass {
     /// Every class.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Dns,
         Self::BlockedAddress,
         Self::Connect,
@@ -39,6 +46,9 @@ impl FaultClass {
         Self::Redirect,
         Self::Protocol,
         Self::TooLarge,
+        Self::Config,
+        Self::Postponed,
+        Self::Token,
         Self::Interrupted,
     ];
 
@@ -54,6 +64,9 @@ impl FaultClass {
             Self::Redirect => "redirect",
             Self::Protocol => "protocol",
             Self::TooLarge => "too_large",
+            Self::Config => "configuration",
+            Self::Postponed => "postponed",
+            Self::Token => "token",
             Self::Interrupted => "interrupted",
         }
     }

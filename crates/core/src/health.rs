@@ -38,6 +38,8 @@ pub struct Failing {
 pub enum DisabledReason {
     /// Every attempt failed for longer than `disable.after`.
     Failing,
+    /// The receiver answered that it wants nothing more.
+    Gone,
     /// An administrator's own words.
     Admin(String),
 }
@@ -67,6 +69,8 @@ pub enum Touch {
     Succeeded,
     /// The receiver failed, at this moment.
     Failed(UnixMs),
+    /// The receiver wants nothing more, since this moment.
+    Gone(UnixMs),
 }
 
 /// What the clock says about a failing webhook when no attempt does.
@@ -92,6 +96,7 @@ impl Status {
         match (failing, touch) {
             (_, Touch::Nothing) => self.clone(),
             (_, Touch::Succeeded) => Self::ACTIVE,
+            (_, Touch::Gone(at)) => Self::Disabled { at, reason: DisabledReason::Gone },
             (Some(run), Touch::Failed(at)) if at.since(run.last) <= rule.quiet => {
                 if at.since(run.since) > rule.after {
                     return Self::failed_too_long(run.since, rule);

@@ -22,7 +22,7 @@ pub const MAX_HEADER_FIELDS: usize = 256;
 /// The most that is read of a response's body, in bytes. Then the connection is closed.
 pub const MAX_BODY_READ: usize = 64 * 1024;
 
-/// The most that is kept of a response's body, in bytes.
+/// The most that is kept of a response's body for the log, in bytes.
 pub const MAX_BODY_KEPT: usize = 1024;
 
 /// How an attempt ended.
@@ -58,7 +58,7 @@ pub struct Reply {
     pub retry_after: Option<Span>,
     /// The host that a redirect points to, where it names another than the receiver's own.
     pub location: Option<String>,
-    /// The first [`MAX_BODY_KEPT`] bytes of the body, or as many as came.
+    /// The first [`crate::Outbound::keep`] bytes of the body, or as many as came.
     pub body: Bytes,
     /// Whether the request went over a connection kept from an earlier attempt.
     pub reused: bool,
@@ -104,7 +104,7 @@ fn named(status: u16) -> String {
 /// The second value says whether the body ended as it should, so that the connection can be used again.
 pub(crate) async fn read(
     response: Response<Incoming>,
-    now: UnixMs,
+    (now, keep): (UnixMs, usize),
     deadline: Deadline,
 ) -> Result<(Reply, bool), Fault> {
     let (head, mut body) = response.into_parts();
@@ -113,7 +113,7 @@ pub(crate) async fn read(
         return Err(Fault::new(FaultClass::Protocol, words));
     }
     let mut kept = Vec::new();
-    let ended = deadline.bound(Phase::Body, drain(&mut body, &mut kept)).await.unwrap_or(false);
+    let ended = deadline.bound(Phase::Body, drain(&mut body, &mut kept, keep)).await.unwrap_or(false);
     let reply = Reply {
         status: head.status.as_u16(),
         retry_after: patience(head.status, &head.headers, now),
@@ -125,13 +125,13 @@ pub(crate) async fn read(
 }
 
 /// Reads a body up to its bound, and says whether it ended within it.
-async fn drain(body: &mut Incoming, kept: &mut Vec<u8>) -> bool {
+async fn drain(body: &mut Incoming, kept: &mut Vec<u8>, keep: usize) -> bool {
     let mut read = 0;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return false };
         // Trailers are skipped.
         let Some(data) = frame.data_ref() else { continue };
-        let room = MAX_BODY_KEPT - kept.len();
+        let room = keep.saturating_sub(kept.len());
         kept.extend_from_slice(&data[..data.len().min(room)]);
         read += data.len();
         if read > MAX_BODY_READ {

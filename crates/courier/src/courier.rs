@@ -59,7 +59,7 @@ impl Courier {
     }
 
     async fn attempt(&self, outbound: Outbound) -> Result<Reply, Fault> {
-        let Outbound { webhook, now, .. } = outbound;
+        let Outbound { webhook, now, keep, .. } = outbound;
         let url = outbound.url.clone();
         let deadline = Deadline::after(self.limit);
         let vetted = self.vet(&url, deadline).await?;
@@ -74,7 +74,7 @@ impl Courier {
                     (response, connection, false)
                 }
             };
-        let (reply, ended) = answer::read(response, now, deadline).await?;
+        let (reply, ended) = answer::read(response, (now, keep), deadline).await?;
         if ended {
             self.pool.put(webhook, url, connection);
         }

@@ -52,4 +52,7 @@ pub struct Outbound {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The body, byte for byte.
     pub body: Bytes,
+    /// How much of the response's body is kept, in bytes: [`MAX_BODY_KEPT`], or up to
+    /// [`MAX_BODY_READ`] where the response is needed for more than the log.
+    pub keep: usize,
 }

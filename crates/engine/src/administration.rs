@@ -1,13 +1,18 @@
 //! What administrators and internal services ask for beyond single webhooks: which properties
 //! are served, which event types there are, and how much was delivered.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use stayhook_core::{Catalogue, EventKind, PropertyId};
-use stayhook_store::{Stats, StatsRequest, StoreError};
+use stayhook_store::{AttemptLine, DeliveryLine, Stats, StatsRequest, StoreError};
 
 use crate::engine::{Engine, to_the_end};
 use crate::orders::By;
+use crate::profiles::ProfileSet;
+use crate::sender::Message;
+use crate::unmade;
 
 impl Engine {
     /// Says whether a property may be served from now on. Events of one that may not are
@@ -51,6 +56,30 @@ impl Engine {
     /// of the configuration, and of [`Engine::put_event_type`] on any node.
     pub fn catalogue(&self) -> Arc<Catalogue> {
         self.shared.catalogue.current()
+    }
+
+    /// The wire profiles that webhooks may name.
+    pub fn profiles(&self) -> &ProfileSet {
+        &self.shared.config.profiles
+    }
+
+    /// The headers that an attempt was made with, by name, but for signatures and credentials:
+    /// worked out again from what the log holds. `None` where that is too little.
+    pub fn request_headers(
+        &self,
+        delivery: &DeliveryLine,
+        attempt: &AttemptLine,
+    ) -> Option<BTreeMap<String, String>> {
+        let entry = self.shared.registry.get(delivery.webhook)?;
+        let (profile, _) = unmade::name(delivery.profile.as_deref()?);
+        let message = Message {
+            event: delivery.event,
+            kind: &delivery.kind,
+            profile,
+            body: &Bytes::new(),
+            attempt: attempt.number,
+        };
+        entry.sender.unsigned_headers(&message, attempt.started_at)
     }
 
     /// Figures of one webhook or of all, with what this node has counted up to now.

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stayhook_core::{End, Fault, FaultClass, Outcome, Reason, Span, Status, UnixMs};
-use stayhook_courier::{Answer, Outbound};
-use stayhook_store::{Conclusion, Reply, Step, Tried};
+use bytes::Bytes;
+use stayhook_core::{End, Fault, FaultClass, Ordering, Outcome, Progress, Reason, Span, Status, UnixMs};
+use stayhook_store::{Conclusion, Origin, Reply, Step, Tried};
 
 use crate::engine::Shared;
+use crate::exchange::{self, meaning, no_answer};
 use crate::queues::Item;
 use crate::registry::Entry;
+use crate::sender::Message;
+use crate::unmade::{self, Known};
 use crate::window::Feedback;
-use crate::wire::{self, Message};
 
 /// A delivery whose attempt has started. Whatever happens to it, also a panic or the end of
 /// its task, it is concluded exactly once and its place is given back.
@@ -74,6 +76,14 @@ impl Shared {
             Status::Active { .. } if !self.registry.entitled(webhook.property) => {
                 cancelled(Reason::NotEntitled)
             }
+            // It was accepted while its order did not matter: the store says when it is its turn.
+            Status::Active { .. }
+                if webhook.options.ordering != Ordering::None
+                    && item.booking.is_some()
+                    && item.origin != Origin::Claim =>
+            {
+                Standing::Not(spilled(item, now))
+            }
             Status::Active { .. } => Standing::Send(entry),
         }
     }
@@ -89,82 +99,54 @@ pub(crate) fn spilled(item: &Item, now: UnixMs) -> Step {
 async fn make(ticket: &Ticket, entry: &Entry, item: &Item) -> (Step, Feedback) {
     let shared = &ticket.shared;
     let Started { wall, monotonic } = ticket.started;
-    let message = Message {
-        event: item.event,
-        kind: &item.kind,
-        body: &item.body,
-        attempt: wire::number(item.progress),
+    let (profile, _) = unmade::name(&item.body.profile);
+    let heard = match body(entry, item) {
+        Ok(body) => {
+            let (event, kind, attempt) = (item.event, &item.kind, number(item.progress));
+            let message = Message { event, kind, profile, body: &body, attempt };
+            exchange::send(shared, entry, &message, wall).await
+        }
+        Err(fault) => Err(fault),
     };
-    let answer = send(shared, entry, &message, wall).await;
     let took = shared.clock.monotonic().saturating_sub(monotonic);
-    let (outcome, reply, feedback) = meaning(answer, took);
+    let (outcome, reply, feedback) = meaning(heard, took);
+    alert(item, &reply);
+    let schedule = entry.sender.profile_of(profile).ok().map(|profile| profile.schedule());
     let tried = Tried {
         started_at: wall,
         duration: Span::from_duration(took),
         outcome,
         roll: shared.dice.roll(),
+        backoff: schedule.map(|schedule| schedule.over(shared.config.policy.backoff)),
         url_number: entry.url_number,
         reply,
     };
     (Step::Tried(tried), feedback)
 }
 
-/// Says something to a webhook's receiver. Broken off when the engine stops.
-pub(crate) async fn send(shared: &Shared, entry: &Entry, message: &Message<'_>, now: UnixMs) -> Answer {
-    let url = match &entry.url {
-        Ok(url) => url.clone(),
-        Err(refused) => {
-            return Answer::Failed(Fault::new(FaultClass::BlockedAddress, refused.to_string()));
-        }
-    };
-    let outbound = Outbound {
-        webhook: entry.webhook.id,
-        now,
-        method: http::Method::POST,
-        url,
-        headers: wire::headers(entry, message, now),
-        body: message.body.clone(),
-    };
-    let mut stopping = shared.stopping.subscribe();
-    tokio::select! {
-        biased;
-        answer = shared.transport.send(outbound) => answer,
-        _ = stopping.wait_for(|stop| *stop) => Answer::Failed(Fault::new(
-            FaultClass::Interrupted,
-            "the engine was stopped during the attempt; the request may have been sent",
-        )),
+/// The bytes to send: those that were stored, unless they could not be made then.
+fn body(entry: &Entry, item: &Item) -> Result<Bytes, Fault> {
+    let (name, put_off) = unmade::name(&item.body.profile);
+    if !put_off {
+        return Ok(item.body.bytes.clone());
+    }
+    let Item { event, kind, booking, .. } = item;
+    let known = Known { id: *event, kind, property: entry.webhook.property, booking: booking.as_ref() };
+    let made = unmade::make(entry.sender.profile_of(name)?, &item.body.bytes, known);
+    made.ok_or_else(|| Fault::new(FaultClass::Config, "what is stored of the event is no body"))
+}
+
+/// Somebody must look at a registration that its receiver, or this deployment, cannot work with.
+fn alert(item: &Item, reply: &Reply) {
+    if let Some(fault) = reply.fault.as_ref().filter(|fault| fault.class == FaultClass::Config) {
+        metrics::counter!("stayhook_configuration_faults_total").increment(1);
+        tracing::error!(webhook = %item.webhook, event = %item.event, fault = %fault.words, "a webhook's configuration is wrong");
     }
 }
 
-/// What an answer means for the delivery, the log, and the webhook's window.
-pub(crate) fn meaning(answer: Answer, took: Duration) -> (Outcome, Reply, Feedback) {
-    match answer {
-        Answer::Replied(reply) => {
-            let fault = reply.fault();
-            let feedback = match &fault {
-                None => Feedback::Accepted(took),
-                Some(_) if reply.is_overloaded() => Feedback::Overloaded,
-                Some(_) => Feedback::Neutral,
-            };
-            let outcome = match &fault {
-                None => Outcome::Accepted,
-                Some(_) => Outcome::Failed { retry_after: reply.retry_after },
-            };
-            (outcome, Reply { status: Some(reply.status), fault, body: reply.body }, feedback)
-        }
-        Answer::Failed(fault) if fault.class == FaultClass::Interrupted => {
-            (Outcome::Interrupted, no_answer(fault), Feedback::Neutral)
-        }
-        Answer::Failed(fault) => {
-            let feedback =
-                if fault.class == FaultClass::Timeout { Feedback::Overloaded } else { Feedback::Neutral };
-            (Outcome::Failed { retry_after: None }, no_answer(fault), feedback)
-        }
-    }
-}
-
-fn no_answer(fault: Fault) -> Reply {
-    Reply { fault: Some(fault), ..Reply::default() }
+/// The number of the attempt that is made next.
+pub(crate) fn number(progress: Progress) -> u32 {
+    progress.attempts.saturating_add(1)
 }
 
 impl Ticket {
@@ -216,6 +198,7 @@ impl Drop for Ticket {
             duration: Span::from_duration(took),
             outcome: Outcome::Interrupted,
             roll: self.shared.dice.roll(),
+            backoff: None,
             url_number: self.shared.registry.get(item.webhook).map_or(1, |entry| entry.url_number),
             reply: no_answer(fault),
         };

@@ -1,9 +1,12 @@
 //! How the engine behaves.
 
-use stayhook_core::{AllowList, Catalogue, Policy, Span, UrlRules};
+use stayhook_core::{Catalogue, Policy, Span, UrlRules};
+use stayhook_store::HoldLimits;
+
+use crate::profiles::ProfileSet;
 
 /// How the engine behaves.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EngineConfig {
     /// Retries and the 72-hour rule: `retry.*`, `disable.after`.
     pub policy: Policy,
@@ -13,14 +16,16 @@ pub struct EngineConfig {
     pub per_webhook_concurrency: usize,
     /// `delivery.timeout`: the longest that one attempt takes.
     pub timeout: Span,
+    /// `hold.*`: what a paused webhook keeps.
+    pub hold: HoldLimits,
     /// `retention.keep`
     pub keep: Span,
     /// `egress.*`: the rules that every URL is judged by before every attempt.
     pub url_rules: UrlRules,
     /// `limits.webhooks_per_property`
     pub webhooks_per_property: u32,
-    /// What of a booking leaves the house.
-    pub allow_list: AllowList,
+    /// What requests look like and what answers mean: `profiles.*`.
+    pub profiles: ProfileSet,
     /// `limits.event_bytes`: told to programs that enqueue by SQL.
     pub event_bytes: usize,
     /// `entitlements.default`: whether properties may be served about which nothing was set.

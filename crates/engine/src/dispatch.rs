@@ -118,6 +118,11 @@ impl Dispatch {
         }
     }
 
+    /// A webhook may be sent to again: slowly at first.
+    pub(crate) fn ramp_up(&self, webhook: WebhookId) {
+        self.lock().ramp_up(webhook);
+    }
+
     /// Takes back what has not started of one webhook.
     pub(crate) fn take_back(&self, webhook: WebhookId) -> Vec<Item> {
         self.lock().drain(webhook)

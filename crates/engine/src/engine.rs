@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{self, AtomicBool};
 
-use stayhook_core::{EventId, NewEvent, Span, UnixMs, WebhookId};
+use stayhook_core::{EventId, NewEvent, Ordering, Span, Status, UnixMs, WebhookId};
 use stayhook_courier::Transport;
-use stayhook_store::{NewRow, Store, StoreError};
+use stayhook_store::{NewRow, Registered, Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::attempt::{Standing, conclusion};
@@ -172,7 +172,7 @@ impl Engine {
 
     /// Whether events are accepted: not while shutting down.
     pub fn accepting(&self) -> bool {
-        self.shared.accepting.load(Ordering::Acquire)
+        self.shared.accepting.load(atomic::Ordering::Acquire)
     }
 
     /// The events whose deliveries to this webhook wait in this node's memory for their turn.
@@ -191,7 +191,7 @@ impl Engine {
     /// everything else back to the store, and returns when all of it is written.
     pub async fn shutdown(&self, grace: Span) {
         let shared = &self.shared;
-        shared.accepting.store(false, Ordering::Release);
+        shared.accepting.store(false, atomic::Ordering::Release);
         self.accept_the_last().await;
         shared.spill(shared.dispatch.stop());
         // A claim that was under way may have brought more into memory; none comes after it.
@@ -275,7 +275,11 @@ impl Shared {
         take_over(&*store, clock.now()).await?;
         // Asked before loading: what changes in between is looked at once more.
         let generation = store.registry_changes(0).await?.generation;
-        let rules = Rules { urls: config.url_rules.clone(), entitled: config.entitled_by_default };
+        let rules = Rules {
+            urls: config.url_rules.clone(),
+            profiles: config.profiles.clone(),
+            entitled: config.entitled_by_default,
+        };
         let registry = Registry::new(rules, store.registry().await?, generation);
         let given = config.catalogue.iter().map(|kind| kind.name.clone()).collect();
         store.announce(given, config.event_bytes).await?;
@@ -323,7 +327,26 @@ impl Shared {
         let webhooks = self.registry.of(event.property);
         let has_room = |webhook| self.config.roles.worker && self.dispatch.has_room(webhook);
         let entitled = self.registry.entitled(event.property);
-        fan_out(event, id, &webhooks, entitled, &self.config.allow_list, has_room)
+        fan_out(event, id, &webhooks, entitled, has_room)
+    }
+
+    /// Takes over a webhook as it is now, and looks again at what is in memory of it. Where the
+    /// order begins to matter, all of that goes back to the store, which says whose turn it is;
+    /// after a pause it starts to be sent slowly.
+    pub(crate) fn take_over(self: &Arc<Self>, registered: &Registered) {
+        let id = registered.webhook.id;
+        let before = self.registry.get(id);
+        let before = before.as_ref().map(|it| &it.webhook);
+        let was_ordered = before.is_none_or(|it| it.options.ordering != Ordering::None);
+        let was_active = before.is_none_or(|it| matches!(it.status, Status::Active { .. }));
+        self.registry.apply(registered);
+        if !was_active && matches!(registered.webhook.status, Status::Active { .. }) {
+            self.dispatch.ramp_up(id);
+        }
+        if !was_ordered && registered.webhook.options.ordering != Ordering::None {
+            self.spill(self.dispatch.take_back(id));
+        }
+        self.reconsider(id);
     }
 
     /// Looks again at deliveries in memory after their webhook changed: what may not be sent

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use stayhook_core::{AllowList, Envelope, EventId, NewEvent, Reason, Status, UnixMs, WebhookId, compose};
-use stayhook_store::{IdempotencyClaim, NewRow, Target, TargetFate};
+use stayhook_core::{EventId, NewEvent, Ordering, Reason, Status, UnixMs, WebhookId};
+use stayhook_profile::EventFacts;
+use stayhook_store::{Body, IdempotencyClaim, NewRow, Target, TargetFate};
 
 use crate::registry::Entry;
+use crate::unmade;
 
 /// Decides what each webhook of the event's property is to get, and composes the bytes once
 /// for all that get the same.
@@ -18,11 +20,10 @@ pub(crate) fn fan_out(
     id: EventId,
     webhooks: &[Arc<Entry>],
     entitled: bool,
-    allow_list: &AllowList,
     mut has_room: impl FnMut(WebhookId) -> bool,
 ) -> NewRow {
     let created_at = event.created_at.unwrap_or_else(|| id.accepted_at());
-    let mut bodies = Bodies { event, id, created_at, allow_list, made: Vec::new() };
+    let mut bodies = Bodies { event, id, created_at, made: Vec::new() };
     let mut targets = Vec::with_capacity(webhooks.len());
     for entry in webhooks {
         let fate = fate(event, entry, entitled, &mut has_room);
@@ -42,7 +43,7 @@ pub(crate) fn fan_out(
             .idempotency_key
             .as_ref()
             .map(|key| IdempotencyClaim { key: key.clone(), content: event.content_hash() }),
-        bodies: bodies.made.into_iter().map(|made| made.bytes).collect(),
+        bodies: bodies.made.into_iter().map(|made| made.body).collect(),
         targets,
     }
 }
@@ -64,10 +65,18 @@ fn fate(
     if !entitled {
         return TargetFate::Skip(Reason::NotEntitled);
     }
-    match webhook.status {
-        Status::Disabled { .. } => TargetFate::Skip(Reason::WebhookDisabled),
-        Status::Active { .. } if has_room(webhook.id) => TargetFate::Send,
-        Status::Active { .. } | Status::Paused { .. } => TargetFate::Wait,
+    let window = entry.sender.profile().and_then(|profile| profile.coalesce(&event.kind));
+    // Without a booking there is nothing by which events could be told to be about one thing.
+    let has_booking = event.booking.is_some();
+    match (&webhook.status, window) {
+        (Status::Disabled { .. }, _) => TargetFate::Skip(Reason::WebhookDisabled),
+        (_, Some(window)) if has_booking => TargetFate::Gather(window),
+        // In strict order the store says when it is its turn.
+        (Status::Active { .. }, _) if has_booking && webhook.options.ordering != Ordering::None => {
+            TargetFate::Wait
+        }
+        (Status::Active { .. }, _) if has_room(webhook.id) => TargetFate::Send,
+        (Status::Active { .. } | Status::Paused { .. }, _) => TargetFate::Wait,
     }
 }
 
@@ -76,42 +85,62 @@ struct Bodies<'a> {
     event: &'a NewEvent,
     id: EventId,
     created_at: UnixMs,
-    allow_list: &'a AllowList,
     made: Vec<Made>,
 }
 
-/// A body, and for which choice of custom parameters it is right.
+/// A body, and for which choices it is right.
 struct Made {
+    profile: Arc<str>,
     with_custom_parameters: bool,
-    /// The event has no custom parameters: right for either choice.
+    /// The event has no custom parameters: right for either choice of them.
     same_without: bool,
-    bytes: Bytes,
+    body: Body,
 }
 
 impl Bodies<'_> {
     /// The number of the body for this webhook, composed if there is none yet.
     fn number(&mut self, entry: &Entry) -> u8 {
         let wanted = entry.webhook.options.include_custom_parameters;
-        let fits = |made: &Made| made.same_without || made.with_custom_parameters == wanted;
+        let fits = |made: &Made| {
+            made.profile == entry.profile && (made.same_without || made.with_custom_parameters == wanted)
+        };
         let number = self.made.iter().position(fits).unwrap_or_else(|| {
-            self.made.push(self.compose(wanted));
+            self.made.push(self.compose(entry, wanted));
             self.made.len() - 1
         });
-        // There are two choices, so at most two bodies.
+        // A property has a few webhooks, and a deployment fewer profiles than would fill this.
         u8::try_from(number).unwrap_or(u8::MAX)
     }
 
-    fn compose(&self, with_custom_parameters: bool) -> Made {
-        let envelope = Envelope {
-            id: self.id,
-            kind: &self.event.kind,
-            created_at: self.created_at,
-            property: self.event.property,
-            booking: self.event.booking.as_ref(),
+    fn compose(&self, entry: &Entry, with_custom_parameters: bool) -> Made {
+        let Self { event, created_at, .. } = *self;
+        let made = |body, same_without| Made {
+            profile: Arc::clone(&entry.profile),
+            with_custom_parameters,
+            same_without,
+            body,
         };
-        let composed = compose(&envelope, &self.event.data, with_custom_parameters, self.allow_list);
-        Made { with_custom_parameters, same_without: !composed.has_custom_parameters, bytes: composed.body }
+        let Some(profile) = entry.sender.profile() else {
+            let body = unmade::put_off(&entry.profile, created_at, &raw(event), with_custom_parameters);
+            return made(body, false);
+        };
+        let facts = EventFacts {
+            id: self.id,
+            kind: &event.kind,
+            created_at,
+            property: event.property,
+            booking: event.booking.as_ref(),
+        };
+        let raw = if profile.needs_raw_data() { raw(event) } else { Bytes::new() };
+        let composed = profile.compose(&facts, &event.data, &raw, with_custom_parameters);
+        let body = Body { profile: Arc::clone(&entry.profile), bytes: composed.body };
+        made(body, !composed.has_custom_parameters)
     }
+}
+
+/// The data as its producer wrote it.
+fn raw(event: &NewEvent) -> Bytes {
+    event.raw.clone().unwrap_or_else(|| event.data.to_stable_bytes().into())
 }
 
 #[cfg(test)]
@@ -119,8 +148,8 @@ mod tests {
     use super::*;
     use crate::registry::{Registry, Rules};
     use stayhook_core::{
-        ClientId, DisabledReason, EventType, Json, PropertyId, Secrets, SigningSecret, Subscription,
-        UrlRules, Webhook, WebhookOptions,
+        BookingId, ClientId, DisabledReason, EventType, Json, PropertyId, Secrets, SigningSecret, Span,
+        Subscription, UrlRules, Webhook, WebhookOptions,
     };
     use stayhook_store::Registered;
 
@@ -155,6 +184,7 @@ mod tests {
             property: PropertyId::new(101).unwrap(),
             booking: None,
             data: Json::parse(data.as_bytes(), 64).unwrap(),
+            raw: Some(Bytes::copy_from_slice(data.as_bytes())),
             created_at: None,
             idempotency_key: None,
             origin: Some(ClientId::parse("pms").unwrap()),
@@ -166,12 +196,20 @@ mod tests {
     }
 
     fn fan_entitled(webhooks: Vec<Registered>, data: &str, full: &[i64], entitled: bool) -> NewRow {
-        let rules = Rules { urls: UrlRules::default(), entitled };
+        let rules =
+            Rules { urls: UrlRules::default(), profiles: crate::ProfileSet::built_in().unwrap(), entitled };
         let registry = Registry::new(rules, webhooks, 0);
         let entries = registry.of(PropertyId::new(101).unwrap());
         let id = EventId::new(UnixMs(1_779_900_000_000), 1);
         let entitled = registry.entitled(PropertyId::new(101).unwrap());
-        fan_out(&event(data), id, &entries, entitled, &AllowList::default(), |it| !full.contains(&it.0))
+        fan_out(&event(data), id, &entries, entitled, |it| !full.contains(&it.0))
+    }
+
+    fn row_of(event: &NewEvent, webhooks: Vec<Registered>) -> NewRow {
+        let profiles = crate::ProfileSet::built_in().unwrap();
+        let rules = Rules { urls: UrlRules::default(), profiles, entitled: true };
+        let entries = Registry::new(rules, webhooks, 0).of(event.property);
+        fan_out(event, EventId::new(UnixMs(1), 1), &entries, true, |_| true)
     }
 
     #[test]
@@ -225,6 +263,42 @@ mod tests {
         let without = fan(webhooks(), r#"{"booking":{"id":1}}"#, &[]);
         assert_eq!(without.targets.iter().map(|it| it.body).collect::<Vec<_>>(), [0, 0]);
         assert_eq!(without.bodies.len(), 1);
+    }
+
+    #[test]
+    fn each_profile_gets_its_body() {
+        let under = |id, profile: &str| webhook(id, |it| it.options.profile = Some(profile.to_owned()));
+        let webhooks = vec![
+            webhook(1, |_| ()),
+            under(2, "bookingkit"),
+            under(3, "nowistay"),
+            under(4, "nowbookit"),
+            under(5, "gone"),
+        ];
+        let row = fan(webhooks, r#"{ "booking": {"id": 1.0} }"#, &[]);
+        assert_eq!(row.targets.iter().map(|it| it.body).collect::<Vec<_>>(), [0, 1, 0, 2, 3]);
+        let profiles: Vec<&str> = row.bodies.iter().map(|it| &*it.profile).collect();
+        assert_eq!(profiles, ["nowistay", "bookingkit", "nowbookit", "?gone"]);
+        assert!(row.bodies[0].bytes.ends_with(br#""data":{"booking":{"id":1}}}"#));
+        assert_eq!(row.bodies[1].bytes, r#"{ "booking": {"id": 1.0} }"#, "untouched");
+    }
+
+    #[test]
+    fn what_is_gathered_waits_for_newer_ones() {
+        let ticketing = || {
+            webhook(1, |it| {
+                it.options.profile = Some("ticketing".to_owned());
+                it.events = Subscription::parse(["inventory.*", "bookings.*"]).unwrap();
+            })
+        };
+        let fate = |kind: &str, booking| {
+            let event = NewEvent { kind: EventType::parse(kind).unwrap(), booking, ..event("{}") };
+            row_of(&event, vec![ticketing()]).targets[0].fate
+        };
+        let booking = || Some(BookingId::Number(7));
+        assert_eq!(fate("inventory.on_change", booking()), TargetFate::Gather(Span::seconds(5)));
+        assert_eq!(fate("inventory.on_change", None), TargetFate::Send);
+        assert_eq!(fate("bookings.creation", booking()), TargetFate::Send);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Brings due deliveries from the store into memory: retries, released holds, leftovers.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use stayhook_core::{Span, UnixMs, WebhookId};
 use stayhook_store::{Claim, Claimed, Origin};
@@ -26,6 +26,8 @@ pub(crate) struct Feed {
     bell: Notify,
     /// The last claim left something out because its webhook, or memory, was full.
     hungry: AtomicBool,
+    /// The client whose turn was the last when clients took turns.
+    last: std::sync::Mutex<Option<String>>,
     /// Held while a claim is under way.
     claiming: Mutex<()>,
 }
@@ -36,6 +38,7 @@ impl Feed {
             alarm: AtomicI64::new(i64::MAX),
             bell: Notify::new(),
             hungry: AtomicBool::new(false),
+            last: std::sync::Mutex::new(None),
             claiming: Mutex::const_new(()),
         }
     }
@@ -56,6 +59,11 @@ impl Feed {
     /// will be.
     pub(crate) async fn last_claim(&self) {
         drop(self.claiming.lock().await);
+    }
+
+    fn last_client(&self) -> MutexGuard<'_, Option<String>> {
+        // Whole after every line.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// There may be room in memory for what was left out.
@@ -107,9 +115,13 @@ pub(crate) async fn step(shared: &Arc<Shared>) -> Result<Option<UnixMs>, stayhoo
     let (full, backlogs) = shared.dispatch.before_claim();
     shared.feed.hungry.store(!full.is_empty(), Ordering::Release);
     let now = shared.clock.now();
-    let claim = Claim { now, lease: shared.lease, lanes: LANES, per_lane: PER_LANE, skip: full.clone() };
+    let (lease, skip, after) = (shared.lease, full.clone(), shared.feed.last_client().clone());
+    let claim = Claim { now, lease, lanes: LANES, per_lane: PER_LANE, skip, after };
     let claimed = shared.store.claim(claim).await?;
     let next = claimed.next;
+    if let Some(last) = &claimed.last {
+        *shared.feed.last_client() = Some(last.clone());
+    }
 
     let counts = counts(&claimed);
     let all_seen = counts.len() < LANES;

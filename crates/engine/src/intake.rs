@@ -95,13 +95,14 @@ fn hand_over(shared: &Arc<Shared>, group: &[Call], receipt: &Receipt) {
     new.sort_by_key(|row| row.id);
     metrics::counter!("stayhook_events_accepted_total").increment(new.len() as u64);
 
-    let taken = |target: &&Target| matches!(target.fate, TargetFate::Send | TargetFate::Wait);
+    let taken = |target: &&Target| !matches!(target.fate, TargetFate::Skip(_));
     let targets = new.iter().flat_map(|row| row.targets.iter().filter(taken).map(|it| (it.webhook, row.id)));
     shared.tallies.accepted(targets.map(|(webhook, event)| (webhook, event.accepted_at())));
 
     let since = shared.clock.monotonic();
     let mut items = Vec::new();
     let mut waits = Vec::new();
+    let mut gathers = false;
     for row in new {
         for target in &row.targets {
             match (target.fate, receipt.handoff, row.bodies.get(usize::from(target.body))) {
@@ -116,6 +117,8 @@ fn hand_over(shared: &Arc<Shared>, group: &[Call], receipt: &Receipt) {
                     since,
                 }),
                 (TargetFate::Wait, _, _) => waits.push(target.webhook),
+                // Due later: `feed` is only told when.
+                (TargetFate::Gather(_), _, _) => gathers = true,
                 _ => {}
             }
         }
@@ -124,8 +127,9 @@ fn hand_over(shared: &Arc<Shared>, group: &[Call], receipt: &Receipt) {
         shared.handoffs.open(handoff, items.len());
     }
     shared.dispatch.wait_in_store(&waits);
-    if !waits.is_empty() {
+    if gathers || !waits.is_empty() {
         shared.feed.wake();
+        shared.look_at_held(&waits);
     }
     shared.dispatch.add(shared, items);
 }
@@ -133,7 +137,7 @@ fn hand_over(shared: &Arc<Shared>, group: &[Call], receipt: &Receipt) {
 fn enqueued(row: &NewRow, result: Accepted) -> Enqueued {
     match result {
         Accepted::New => {
-            let sent = row.targets.iter().filter(|it| matches!(it.fate, TargetFate::Send | TargetFate::Wait));
+            let sent = row.targets.iter().filter(|it| !matches!(it.fate, TargetFate::Skip(_)));
             Enqueued::New { id: row.id, deliveries: u32::try_from(sent.count()).unwrap_or(u32::MAX) }
         }
         Accepted::Duplicate { id, deliveries } => Enqueued::Duplicate { id, deliveries },

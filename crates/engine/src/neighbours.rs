@@ -19,6 +19,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         };
         match signal {
             Some(Signal::Due) => shared.feed.wake(),
+            Some(Signal::Held) => shared.upkeep.wake(),
             Some(Signal::Inbox) => shared.pickup.wake(),
             Some(Signal::Registry) => {
                 // A failure is made good by the next signal, and by the check at every intake.
@@ -56,7 +57,7 @@ pub(crate) async fn follow(shared: &Arc<Shared>) -> Result<(), StoreError> {
 fn take_over(shared: &Arc<Shared>, asked: Vec<WebhookId>, found: &[Registered]) {
     let present: BTreeSet<WebhookId> = found.iter().map(|it| it.webhook.id).collect();
     for registered in found {
-        shared.registry.apply(registered);
+        shared.take_over(registered);
     }
     let deleted = asked.into_iter().filter(|id| !present.contains(id));
     for id in deleted {
@@ -66,7 +67,6 @@ fn take_over(shared: &Arc<Shared>, asked: Vec<WebhookId>, found: &[Registered]) 
     }
     for id in present {
         shared.transport.forget(id);
-        shared.reconsider(id);
     }
     if !found.is_empty() {
         shared.feed.wake();

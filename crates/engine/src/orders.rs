@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use stayhook_core::{
     ClientId, Credentials, Description, EventId, PropertyId, SigningSecret, Span, Subscription, UnixMs,
-    Webhook, WebhookId, WebhookOptions, WebhookUrl,
+    Webhook, WebhookId, WebhookOptions,
 };
 use stayhook_store::{
     Author, ChangeError, CreateError, NewWebhook, Order, Patch, Recover, Registered, RequeueError, Rotation,
@@ -24,8 +24,8 @@ pub struct Registration {
     pub client: ClientId,
     /// For which property.
     pub property: PropertyId,
-    /// Where to.
-    pub url: WebhookUrl,
+    /// Where to: the text as it was given, judged under its profile.
+    pub url: String,
     /// Which events.
     pub events: Subscription,
     /// The owner's note.
@@ -78,7 +78,7 @@ impl Engine {
         let new = NewWebhook {
             client: new.client,
             property: new.property,
-            url: new.url.as_str().to_owned(),
+            url: new.url,
             events: new.events,
             description: new.description,
             options: new.options,
@@ -212,9 +212,8 @@ impl Shared {
     /// change released is fetched.
     pub(crate) fn follow_change(self: &Arc<Self>, registered: &Registered) {
         let id = registered.webhook.id;
-        self.registry.apply(registered);
+        self.take_over(registered);
         self.transport.forget(id);
-        self.reconsider(id);
         self.feed.wake();
     }
 }

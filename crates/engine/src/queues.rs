@@ -5,9 +5,8 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use bytes::Bytes;
 use stayhook_core::{BookingId, EventId, EventType, Progress, WebhookId};
-use stayhook_store::Origin;
+use stayhook_store::{Body, Origin};
 
 use crate::shares::{QUICK, Shares, Trust};
 use crate::window::{Feedback, Window};
@@ -19,7 +18,7 @@ pub(crate) struct Item {
     pub(crate) event: EventId,
     pub(crate) kind: EventType,
     pub(crate) booking: Option<BookingId>,
-    pub(crate) body: Bytes,
+    pub(crate) body: Body,
     pub(crate) origin: Origin,
     pub(crate) progress: Progress,
     /// When it came into memory, on the monotonic clock.
@@ -113,7 +112,7 @@ impl Queues {
     /// `failing`: whether the webhook is known to fail, in case that it has no queue yet.
     pub(crate) fn push(&mut self, item: Item, failing: bool) {
         self.items += 1;
-        self.bytes += item.body.len();
+        self.bytes += item.body.bytes.len();
         let webhook = item.webhook;
         let new = !self.lanes.contains_key(&webhook);
         let lane = self.lane(webhook);
@@ -146,7 +145,7 @@ impl Queues {
             self.in_flight += 1;
             self.suspects_in_flight += usize::from(lane.trust == Trust::Suspect);
             self.items -= 1;
-            self.bytes -= item.body.len();
+            self.bytes -= item.body.bytes.len();
             self.take_turn(webhook);
             return Some(item);
         }
@@ -195,7 +194,7 @@ impl Queues {
         taken.sort_by_key(|item| item.event);
         lane.waiting = 0;
         self.items -= taken.len();
-        self.bytes -= taken.iter().map(|item| item.body.len()).sum::<usize>();
+        self.bytes -= taken.iter().map(|item| item.body.bytes.len()).sum::<usize>();
         taken
     }
 
@@ -258,6 +257,12 @@ impl Queues {
     /// The events of a webhook that have not started.
     pub(crate) fn of(&self, webhook: WebhookId) -> HashSet<EventId> {
         self.lanes.get(&webhook).map(|lane| lane.items().map(|item| item.event).collect()).unwrap_or_default()
+    }
+
+    /// The webhook's window starts at its smallest, and grows with each round of fast successes.
+    pub(crate) fn ramp_up(&mut self, webhook: WebhookId) {
+        let most = self.limits.window;
+        self.lane(webhook).window = Window::ramp(most);
     }
 
     /// Forgets webhooks that have nothing to do; their windows start anew.
@@ -334,6 +339,7 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use proptest::prelude::*;
     use stayhook_core::UnixMs;
     use stayhook_store::HandoffId;
@@ -346,7 +352,7 @@ mod tests {
             event: EventId::new(UnixMs(event), 0),
             kind: EventType::parse("booking.created").unwrap(),
             booking: booking.map(BookingId::Number),
-            body: Bytes::from_static(b"{}"),
+            body: Body { profile: "nowistay".into(), bytes: Bytes::from_static(b"{}") },
             origin: Origin::Handoff(HandoffId(1)),
             progress: Progress::default(),
             since: Duration::from_millis(event.unsigned_abs()),

@@ -4,23 +4,27 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use stayhook_core::{PropertyId, Status, UrlError, UrlRules, Webhook, WebhookId, WebhookUrl};
+use stayhook_core::{PropertyId, Status, UrlRules, Webhook, WebhookId};
 use stayhook_store::{Entitlement, Registered, StatusChanged};
 
-use crate::signers::Signers;
+use crate::profiles::ProfileSet;
+use crate::sender::Sender;
+use crate::tokens::Tokens;
 
 /// A webhook, ready to be sent to.
 pub(crate) struct Entry {
     pub(crate) webhook: Webhook,
-    /// Judged by the rules of this process, by the same constructor as at registration.
-    pub(crate) url: Result<WebhookUrl, UrlError>,
     pub(crate) url_number: u32,
-    pub(crate) signers: Signers,
+    /// The name of the profile by which new events go.
+    pub(crate) profile: Arc<str>,
+    /// Makes its requests.
+    pub(crate) sender: Arc<Sender>,
 }
 
 /// What a node judges webhooks by.
 pub(crate) struct Rules {
     pub(crate) urls: UrlRules,
+    pub(crate) profiles: ProfileSet,
     /// Whether properties may be served about which nothing was set.
     pub(crate) entitled: bool,
 }
@@ -31,6 +35,7 @@ pub(crate) struct Registry {
     /// Which changes of other nodes this copy has followed, see [`stayhook_store::RegistryChanges`].
     generation: AtomicI64,
     maps: RwLock<Maps>,
+    tokens: Tokens,
 }
 
 #[derive(Default)]
@@ -45,7 +50,12 @@ struct Maps {
 
 impl Registry {
     pub(crate) fn new(rules: Rules, webhooks: Vec<Registered>, generation: i64) -> Self {
-        let registry = Self { rules, generation: AtomicI64::new(generation), maps: RwLock::default() };
+        let registry = Self {
+            rules,
+            generation: AtomicI64::new(generation),
+            maps: RwLock::default(),
+            tokens: Tokens::default(),
+        };
         for webhook in webhooks {
             registry.apply(&webhook);
         }
@@ -137,10 +147,11 @@ impl Registry {
     /// A webhook as the store has it, ready to be sent to.
     pub(crate) fn entry(&self, registered: &Registered) -> Entry {
         let webhook = registered.webhook.clone();
+        let Rules { urls, profiles, .. } = &self.rules;
         Entry {
-            url: WebhookUrl::parse(&webhook.url, &self.rules.urls),
             url_number: registered.url_number,
-            signers: Signers::of(&registered.secrets),
+            profile: profiles.name_of(&webhook.options).into(),
+            sender: Arc::new(Sender::of(registered, profiles, urls, &self.tokens)),
             webhook,
         }
     }
@@ -168,9 +179,9 @@ impl Entry {
     fn with_status(&self, status: Status, version: i64) -> Self {
         Self {
             webhook: Webhook { status, version, ..self.webhook.clone() },
-            url: self.url.clone(),
             url_number: self.url_number,
-            signers: self.signers.clone(),
+            profile: Arc::clone(&self.profile),
+            sender: Arc::clone(&self.sender),
         }
     }
 }

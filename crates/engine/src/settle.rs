@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use stayhook_core::{Next, Span, Status, WebhookId};
-use stayhook_store::{Conclude, Concluded, Conclusion, Fate, HandoffId, Step};
+use stayhook_core::{Next, Ordering, Span, Status, WebhookId};
+use stayhook_store::{Conclude, Concluded, Conclusion, Fate, HandoffId, Origin, Step};
 use tokio::sync::mpsc;
 
 use crate::engine::Shared;
@@ -36,11 +36,17 @@ pub(crate) async fn run(shared: Arc<Shared>, mut outcomes: mpsc::UnboundedReceiv
         let count = group.len();
         let spilled: Vec<WebhookId> =
             group.iter().filter(|it| matches!(it.step, Step::Spilled { .. })).map(|it| it.webhook).collect();
+        let strict = shared.is_ordered(&group);
         let (written, concluded) = commit(&shared, std::mem::take(&mut group), finished).await;
         tally(&shared, &written, &concluded);
         // Marked once more now that a claim can see them: one that ran before did not.
         shared.dispatch.wait_in_store(&spilled);
+        shared.look_at_held(&back(&written, &concluded));
         apply(&shared, &concluded);
+        if strict {
+            // What waited behind one of them may be due.
+            shared.feed.wake();
+        }
         shared.dispatch.settled(&shared, count);
         shared.settled.notify_waiters();
     }
@@ -66,6 +72,25 @@ async fn commit(
         shared.clock.sleep_until(shared.clock.now().after(wait)).await;
         wait = wait.times(2).min(AGAIN[1]);
         batch.now = shared.clock.now();
+    }
+}
+
+/// The webhooks of what waits again.
+fn back(conclusions: &[Conclusion], concluded: &Concluded) -> Vec<WebhookId> {
+    let waits = |fate: &Fate| matches!(fate, Fate::Spilled | Fate::Written(Next::Retry { .. }));
+    let all = conclusions.iter().zip(&concluded.fates);
+    all.filter(|(_, fate)| waits(fate)).map(|(it, _)| it.webhook).collect()
+}
+
+impl Shared {
+    /// Whether the order of any of these matters beyond this node's memory.
+    fn is_ordered(&self, conclusions: &[Conclusion]) -> bool {
+        let strict = |webhook| {
+            let entry = self.registry.get(webhook);
+            entry.is_some_and(|it| it.webhook.options.ordering != Ordering::None)
+        };
+        let claimed = |it: &&Conclusion| it.origin == Origin::Claim && it.booking.is_some();
+        conclusions.iter().filter(claimed).any(|it| strict(it.webhook))
     }
 }
 

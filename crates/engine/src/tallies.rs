@@ -46,7 +46,7 @@ impl Tallies {
         for (webhook, tried) in attempts {
             let (delivered, failed) = match tried.outcome {
                 Outcome::Accepted => (1, 0),
-                Outcome::Failed { .. } | Outcome::Moved => (0, 1),
+                Outcome::Failed { .. } | Outcome::Moved | Outcome::Gone => (0, 1),
                 Outcome::Again { .. } | Outcome::Interrupted => continue,
             };
             let duration = tried.duration;
@@ -135,6 +135,7 @@ mod tests {
 
     fn tried(outcome: Outcome, started_at: i64) -> Tried {
         Tried {
+            backoff: None,
             started_at: UnixMs(started_at),
             duration: Span::millis(7),
             outcome,

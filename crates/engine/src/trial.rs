@@ -8,15 +8,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use stayhook_core::{
-    Envelope, EventId, EventType, Fault, Json, Outcome, Span, UnixMs, Webhook, WebhookId, compose,
-};
+use stayhook_core::{EventId, EventType, Fault, Json, Outcome, Span, UnixMs, Webhook, WebhookId};
+use stayhook_profile::{EventFacts, Profile};
 use stayhook_store::{Scope, StoreError};
 
-use crate::attempt::{meaning, send};
 use crate::engine::{Engine, Shared};
+use crate::exchange::{meaning, send};
 use crate::registry::Entry;
-use crate::wire::Message;
+use crate::sender::Message;
 
 /// Tests at once on this node, and of one webhook: a test holds a socket and a caller for as
 /// long as a receiver likes to hang.
@@ -55,11 +54,17 @@ pub enum TestError {
 }
 
 impl Engine {
-    /// Sends a test event of this type to a webhook, under the rules of any attempt.
+    /// Sends a test event to a webhook, under the rules of any attempt: of this type, or of the one
+    /// that its profile has for tests.
     ///
     /// # Errors
     /// When the scope does not see the webhook, too many tests are under way, or the store fails.
-    pub async fn test(&self, scope: &Scope, id: WebhookId, kind: &EventType) -> Result<Tested, TestError> {
+    pub async fn test(
+        &self,
+        scope: &Scope,
+        id: WebhookId,
+        kind: Option<&EventType>,
+    ) -> Result<Tested, TestError> {
         let shared = &self.shared;
         if !self.accepting() {
             return Err(StoreError::Unavailable("the engine is shutting down".to_owned()).into());
@@ -74,13 +79,20 @@ impl Engine {
 }
 
 impl Shared {
-    async fn try_out(&self, entry: &Entry, kind: &EventType) -> Tested {
+    async fn try_out(&self, entry: &Entry, kind: Option<&EventType>) -> Tested {
         let (now, began) = (self.clock.now(), self.clock.monotonic());
         let event = self.ids.next(now, self.dice.entropy());
-        let body = self.test_body(&entry.webhook, event, kind, now);
-        let answer = send(self, entry, &Message { event, kind, body: &body, attempt: 1 }, now).await;
+        let heard = match entry.sender.profile_of(&entry.profile) {
+            Ok(profile) => {
+                let kind = kind.unwrap_or(profile.test_type());
+                let body = test_body(profile, &entry.webhook, event, kind, now);
+                let message = Message { event, kind, profile: &entry.profile, body: &body, attempt: 1 };
+                send(self, entry, &message, now).await
+            }
+            Err(fault) => Err(fault),
+        };
         let took = self.clock.monotonic().saturating_sub(began);
-        let (outcome, reply, _) = meaning(answer, took);
+        let (outcome, reply, _) = meaning(heard, took);
         Tested {
             delivered: outcome == Outcome::Accepted,
             event,
@@ -90,15 +102,16 @@ impl Shared {
             body: reply.body,
         }
     }
+}
 
-    /// The body of a test event goes the way of every other, so that its receiver parses what
-    /// it will get.
-    fn test_body(&self, webhook: &Webhook, id: EventId, kind: &EventType, now: UnixMs) -> Bytes {
-        let property = webhook.property;
-        let envelope = Envelope { id, kind, created_at: now, property, booking: None };
-        let include = webhook.options.include_custom_parameters;
-        compose(&envelope, &test_data(kind, property.get()), include, &self.config.allow_list).body
-    }
+/// The body of a test event goes the way of every other, so that its receiver parses what it
+/// will get.
+fn test_body(profile: &Profile, webhook: &Webhook, id: EventId, kind: &EventType, now: UnixMs) -> Bytes {
+    let property = webhook.property;
+    let facts = EventFacts { id, kind, created_at: now, property, booking: None };
+    let data = test_data(kind, property.get());
+    let include = webhook.options.include_custom_parameters;
+    profile.compose(&facts, &data, &data.to_stable_bytes(), include).body
 }
 
 /// Says that it is a test. Events of bookings hold a booking and nothing else: theirs has an id

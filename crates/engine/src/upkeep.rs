@@ -2,8 +2,9 @@
 //! do not keep up.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use stayhook_core::{Span, Status, UnixMs};
+use stayhook_core::{Span, Status, UnixMs, WebhookId};
 use stayhook_store::{StoreError, Sweep};
 use tokio::sync::Notify;
 
@@ -17,17 +18,31 @@ const STUCK: Span = Span::seconds(15);
 /// How often that is looked at.
 const TICK: Span = Span::seconds(1);
 
-/// The bell of the maintenance loop.
-pub(crate) struct Upkeep(Notify);
+/// What is held is looked at no later than so long after it became more.
+const HELD: Span = Span::millis(500);
+
+/// The alarm clock of the maintenance loop.
+pub(crate) struct Upkeep {
+    /// When the loop wakes by itself, in Unix milliseconds.
+    alarm: AtomicI64,
+    bell: Notify,
+}
 
 impl Upkeep {
     pub(crate) fn new() -> Self {
-        Self(Notify::new())
+        Self { alarm: AtomicI64::new(i64::MAX), bell: Notify::new() }
     }
 
     /// A clock was started: look when it will run out.
     pub(crate) fn wake(&self) {
-        self.0.notify_one();
+        self.bell.notify_one();
+    }
+
+    /// More is held than before: look whether it is too much, soon.
+    pub(crate) fn look_soon(&self, now: UnixMs) {
+        if now.after(HELD).0 < self.alarm.load(Ordering::Acquire) {
+            self.bell.notify_one();
+        }
     }
 }
 
@@ -51,9 +66,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         }
         let latest = now.after(shared.config.longest_nap());
         let alarm = next.unwrap_or(latest).clamp(now.after(Span::millis(5)), latest);
+        shared.upkeep.alarm.store(alarm.0, Ordering::Release);
         tokio::select! {
             () = shared.clock.sleep_until(alarm) => {}
-            () = shared.upkeep.0.notified() => {}
+            () = shared.upkeep.bell.notified() => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
     }
@@ -69,6 +85,7 @@ pub(crate) async fn sweep(shared: &Arc<Shared>) -> Result<Option<UnixMs>, StoreE
             keep: config.keep,
             prune: config.prune(),
             disable: config.policy.disable,
+            hold: config.hold,
             batch: BATCH,
         })
         .await?;
@@ -78,6 +95,10 @@ pub(crate) async fn sweep(shared: &Arc<Shared>) -> Result<Option<UnixMs>, StoreE
             tracing::warn!(webhook = %change.webhook, at = %at.rfc3339_seconds(), "webhook disabled: it failed for too long");
             shared.reconsider(change.webhook);
         }
+    }
+    if swept.expired > 0 {
+        // What waited behind it may be due.
+        shared.feed.wake();
     }
     metrics::counter!("stayhook_expired_total").increment(swept.expired);
     metrics::counter!("stayhook_pruned_events_total").increment(swept.pruned);
@@ -112,6 +133,17 @@ fn relieve(shared: &Shared) {
 }
 
 impl Shared {
+    /// Deliveries came to wait for these webhooks: where one is paused, it may be too many.
+    pub(crate) fn look_at_held(&self, webhooks: &[WebhookId]) {
+        let paused = |id: &WebhookId| {
+            let entry = self.registry.get(*id);
+            entry.is_some_and(|it| matches!(it.webhook.status, Status::Paused { .. }))
+        };
+        if webhooks.iter().any(paused) {
+            self.upkeep.look_soon(self.clock.now());
+        }
+    }
+
     /// Gives deliveries back to the store, due at once.
     pub(crate) fn spill(&self, items: Vec<crate::queues::Item>) {
         let now = self.clock.now();

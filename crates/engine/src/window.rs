@@ -37,6 +37,11 @@ impl Window {
         Self { size: Self::START.min(most), threshold: most, most, settling: 0 }
     }
 
+    /// After a pause: from the smallest on, growing by one per round.
+    pub(crate) fn ramp(most: usize) -> Self {
+        Self { size: 1.0, threshold: 1.0, ..Self::new(most) }
+    }
+
     /// How many attempts may be in flight.
     pub(crate) fn size(&self) -> usize {
         // At least one by construction, so the cut is between 1 and `most`.
@@ -102,6 +107,17 @@ mod tests {
             window.learn(FAST, 0);
         }
         assert!(window.size() < 8, "{window:?}");
+    }
+
+    #[test]
+    fn after_a_pause_it_grows_from_one() {
+        let mut window = Window::ramp(32);
+        let mut sizes = vec![window.size()];
+        for _ in 0..6 {
+            window.learn(FAST, 0);
+            sizes.push(window.size());
+        }
+        assert_eq!(sizes, [1, 2, 2, 2, 3, 3, 3]);
     }
 
     proptest! {

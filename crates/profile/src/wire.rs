@@ -95,12 +95,21 @@ impl Wire {
 
     /// The headers of an attempt alone.
     pub fn headers(&self, attempt: &Attempt<'_>) -> Vec<(HeaderName, HeaderValue)> {
+        self.written(attempt, true)
+    }
+
+    /// The headers of an attempt without those that prove who sends: signatures and credentials.
+    pub fn unsigned_headers(&self, attempt: &Attempt<'_>) -> Vec<(HeaderName, HeaderValue)> {
+        self.written(&Attempt { authorization: None, ..*attempt }, false)
+    }
+
+    fn written(&self, attempt: &Attempt<'_>, signed: bool) -> Vec<(HeaderName, HeaderValue)> {
         let values = Values::of(attempt);
         let mut headers = Vec::with_capacity(12);
-        self.main.write(&values, attempt, &mut headers);
+        self.main.write(&values, attempt, signed, &mut headers);
         if let Some(shadow) = &self.shadow {
             let mut along = Vec::with_capacity(8);
-            shadow.write(&values, &Attempt { authorization: None, ..*attempt }, &mut along);
+            shadow.write(&values, &Attempt { authorization: None, ..*attempt }, signed, &mut along);
             along.retain(|(name, _)| !headers.iter().any(|(own, _)| own == name));
             headers.append(&mut along);
         }
@@ -118,14 +127,20 @@ impl Party {
     }
 
     /// Appends the headers: the profile's own, `Authorization`, the signature, the request's id.
-    fn write(&self, values: &Values<'_>, attempt: &Attempt<'_>, out: &mut Vec<(HeaderName, HeaderValue)>) {
+    fn write(
+        &self,
+        values: &Values<'_>,
+        attempt: &Attempt<'_>,
+        signed: bool,
+        out: &mut Vec<(HeaderName, HeaderValue)>,
+    ) {
         let headers = self.profile.headers();
         let filled = |(name, value): &(HeaderName, Value)| (name.clone(), value.filled(values));
         out.extend(headers.first.iter().map(filled));
         if let Some(authorization) = attempt.authorization {
             out.push((AUTHORIZATION, authorization.clone()));
         }
-        if let (Some(scheme), Some(keys)) = (self.profile.signature(), &self.keys) {
+        if let (Some(scheme), Some(keys), true) = (self.profile.signature(), &self.keys, signed) {
             keys.write(scheme, values, attempt.body, out);
         }
         out.extend(headers.last.iter().map(filled));

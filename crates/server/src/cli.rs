@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check_url, copy, demo, listen, migrate, rekey, send, serve, token, verify};
+use crate::commands::{check_url, copy, demo, listen, migrate, profile, rekey, send, serve, token, verify};
 use crate::outcome::Outcome;
 use crate::telemetry::LogArgs;
 
@@ -26,6 +26,9 @@ pub(crate) enum Command {
     Migrate(migrate::Args),
     Copy(copy::Args),
     Rekey(rekey::Args),
+    /// Look after wire profiles
+    #[command(subcommand)]
+    Profile(profile::Command),
     /// Create, list and revoke API tokens
     #[command(subcommand)]
     Token(token::Command),
@@ -52,6 +55,7 @@ impl Command {
             Self::Migrate(args) => migrate::run(args).await,
             Self::Copy(args) => copy::run(args).await,
             Self::Rekey(args) => rekey::run(args).await,
+            Self::Profile(command) => profile::run(command),
             Self::Token(command) => token::run(command).await,
             Self::Send(args) => send::run(args).await,
             Self::Listen(args) => listen::run(args).await,

@@ -5,6 +5,7 @@ pub(crate) mod copy;
 pub(crate) mod demo;
 pub(crate) mod listen;
 pub(crate) mod migrate;
+pub(crate) mod profile;
 pub(crate) mod rekey;
 pub(crate) mod send;
 pub(crate) mod serve;

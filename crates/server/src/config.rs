@@ -8,10 +8,12 @@ mod error;
 mod keys;
 mod layers;
 mod nearest;
+mod profiles;
 mod read;
 mod rules;
 mod sources;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,7 +40,7 @@ pub(crate) struct Config {
     pub(crate) auth: Auth,
     pub(crate) secrets: Secrets,
     pub(crate) entitlements: Entitlements,
-    pub(crate) profiles: Profiles,
+    pub(crate) profiles: ProfileTables,
     /// `event_types."x"`: types beside those of the built-in profiles.
     pub(crate) event_types: Vec<EventKind>,
 }
@@ -187,9 +189,11 @@ pub(crate) struct Entitlements {
 
 /// `profiles.*`
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Profiles {
+pub(crate) struct ProfileTables {
     /// The wire profile of webhooks that name none.
     pub(crate) default: String,
+    /// The deployment's own profiles, by name: see [`Config::wire_profiles`].
+    pub(crate) own: BTreeMap<String, toml::Table>,
 }
 
 impl Config {
@@ -268,9 +272,9 @@ impl Default for Entitlements {
     }
 }
 
-impl Default for Profiles {
+impl Default for ProfileTables {
     fn default() -> Self {
-        Self { default: "nowistay".to_owned() }
+        Self { default: stayhook_profile::Profiles::DEFAULT.to_owned(), own: BTreeMap::new() }
     }
 }
 

@@ -30,6 +30,19 @@ pub(crate) async fn open(config: &Config, used: Use) -> Result<Arc<dyn Store>, T
     }
 }
 
+/// Does something beside servers, and says goodbye to them.
+pub(crate) async fn beside<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&dyn Store) -> Result<T, Trouble>,
+) -> Result<T, Trouble> {
+    let store = open(config, Use::Beside).await?;
+    let done = work(store.as_ref()).await;
+    if let Err(error) = store.leave().await {
+        tracing::debug!(%error, "servers find out by themselves that this command has ended");
+    }
+    done
+}
+
 fn open_sqlite(config: &Config, path: &Path, used: Use) -> Result<Arc<dyn Store>, Trouble> {
     check_directory(path)?;
     let first = match &config.secrets.key {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use stayhook_api::{
     ApiLimits, ApiState, IntrospectionConfig, Issuers, IssuersConfig, JwksSource, Surface, router,
 };
-use stayhook_core::{AllowList, Catalogue, DisableRule, Policy, Span};
+use stayhook_core::{Catalogue, DisableRule, Policy, Span};
 use stayhook_courier::{Courier, CourierConfig};
-use stayhook_engine::{Clock as _, Engine, EngineConfig, Parts, Roles};
-use stayhook_store::Store;
+use stayhook_engine::{Clock as _, Engine, EngineConfig, Parts, ProfileSet, Roles};
+use stayhook_store::{HoldLimits, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -67,7 +67,7 @@ impl Node {
             transport: Arc::new(courier(config)?),
             clock: Arc::new(WallClock::new()),
             dice: Arc::new(SystemDice),
-            config: engine_config(config),
+            config: engine_config(config)?,
         });
         let engine = engine.await.map_err(|error| database::trouble(&error))?;
         let state = ApiState {
@@ -163,28 +163,30 @@ fn api_limits(config: &Config) -> ApiLimits {
     }
 }
 
-fn engine_config(config: &Config) -> EngineConfig {
-    EngineConfig {
+fn engine_config(config: &Config) -> Result<EngineConfig, Trouble> {
+    let profiles = config.profile_set().map_err(|(key, what)| Trouble::new(format!("{key}: {what}")))?;
+    Ok(EngineConfig {
         policy: Policy {
             backoff: config.retry,
-            disable: DisableRule { after: config.disable.after, quiet: quiet(config) },
+            disable: DisableRule { after: config.disable.after, quiet: quiet(config, &profiles) },
             ..Policy::default()
         },
         concurrency: config.delivery.concurrency,
         per_webhook_concurrency: config.delivery.per_webhook_concurrency,
         timeout: config.delivery.timeout,
+        hold: HoldLimits { max_age: config.hold.max_age, max_events: config.hold.max_events },
         keep: config.retention.keep,
         url_rules: config.egress.rules.clone(),
         webhooks_per_property: config.limits.webhooks_per_property,
-        allow_list: AllowList::default(),
+        catalogue: catalogue(config, &profiles),
+        profiles,
         event_bytes: config.limits.event_bytes,
         entitled_by_default: config.entitlements.default,
-        catalogue: catalogue(config),
         roles: Roles {
             worker: config.server.roles.contains(&Role::Worker),
             maintenance: config.server.roles.contains(&Role::Maintenance),
         },
-    }
+    })
 }
 
 /// What is answered at `server.listen` and at `server.admin_listen`. A node without the role
@@ -198,14 +200,22 @@ fn surfaces(config: &Config) -> (Surface, Surface) {
     }
 }
 
-/// Two caps and one attempt without a failure break a run of failures.
-fn quiet(config: &Config) -> Span {
-    let (cap, timeout) = (config.retry.cap, config.delivery.timeout);
-    Span::millis(cap.times(2).as_millis().saturating_add(timeout.as_millis()))
+/// Two caps, the longest that any profile has, and one attempt without a failure break a run of
+/// failures.
+fn quiet(config: &Config, profiles: &ProfileSet) -> Span {
+    let caps = profiles.all().iter().map(|profile| profile.schedule().over(config.retry).cap);
+    let cap = caps.max().unwrap_or(config.retry.cap);
+    Span::millis(cap.times(2).as_millis().saturating_add(config.delivery.timeout.as_millis()))
 }
 
-fn catalogue(config: &Config) -> Catalogue {
+/// The types of the built-in profiles, then those that the deployment's own add, then those that
+/// are configured by themselves.
+fn catalogue(config: &Config, profiles: &ProfileSet) -> Catalogue {
     let mut catalogue = Catalogue::built_in();
+    let own = profiles.all().iter().filter(|profile| config.profiles.own.contains_key(profile.name()));
+    for known in own.flat_map(|profile| profile.event_types()) {
+        catalogue.insert(known.kind.clone());
+    }
     for kind in &config.event_types {
         catalogue.insert(kind.clone());
     }
@@ -230,6 +240,6 @@ mod tests {
 
     #[test]
     fn the_defaults_are_the_policy_of_the_reference() {
-        assert_eq!(engine_config(&Config::default()).policy, Policy::default());
+        assert_eq!(engine_config(&Config::default()).unwrap().policy, Policy::default());
     }
 }

@@ -101,13 +101,11 @@ mod tests {
             let value = without.remove(name.as_str()).unwrap();
             assert_eq!(Notice::read(&without), Err(format!("the header {name} is missing")));
             let mut twice = headers();
-            twice.append(name.parse::<axum::http::HeaderName>().unwrap(), value);
+            twice.append(name.parse::<http::HeaderName>().unwrap(), value);
             assert_eq!(Notice::read(&twice), Err(format!("the header {name} comes twice")));
             let mut unreadable = headers();
-            unreadable.insert(
-                name.parse::<axum::http::HeaderName>().unwrap(),
-                HeaderValue::from_bytes(b"\xff").unwrap(),
-            );
+            unreadable
+                .insert(name.parse::<http::HeaderName>().unwrap(), HeaderValue::from_bytes(b"\xff").unwrap());
             assert_eq!(Notice::read(&unreadable), Err(format!("the header {name} is not plain text")));
         }
         let mut wordy = headers();

@@ -4,6 +4,7 @@
 mod sealed;
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use serde_json::Value;
 use stayhook_core::{
@@ -12,7 +13,7 @@ use stayhook_core::{
 };
 
 pub(crate) use self::sealed::{StoredWebhook, reseal, seal, seal_credentials, seal_secret};
-use crate::{PropertyScope, StoreError};
+use crate::{Body, NewRow, PropertyScope, StoreError};
 
 /// What a row is called when a value in it is not valid.
 #[derive(Clone, Copy)]
@@ -47,6 +48,27 @@ pub(crate) fn parse_booking(text: &str) -> Option<BookingId> {
     }
 }
 
+/// The profile of bodies about which nothing is stored.
+const USUAL_PROFILE: &str = "nowistay";
+
+/// The profiles of an event's bodies, as they are stored: nothing where all are the usual one.
+pub(crate) fn profiles_text(bodies: &[Body]) -> Option<String> {
+    let usual = bodies.iter().all(|body| &*body.profile == USUAL_PROFILE);
+    (!usual).then(|| bodies.iter().map(|body| &*body.profile).collect::<Vec<_>>().join(" "))
+}
+
+/// The profile of the body of this number; `None` where the column does not have it.
+pub(crate) fn parse_profile(text: Option<&str>, number: u8) -> Option<Arc<str>> {
+    let Some(text) = text else { return Some(USUAL_PROFILE.into()) };
+    text.split(' ').nth(number.into()).filter(|name| !name.is_empty()).map(Arc::from)
+}
+
+/// What deliveries of one webhook must share for a newer one to take the place of an older one.
+/// Events of no booking have nothing to be compared by.
+pub(crate) fn gathered_text(event: &NewRow) -> Option<String> {
+    event.booking.as_ref().map(|booking| format!("{} {}", event.kind, booking_text(booking)))
+}
+
 /// How a delivery ended, as its two columns say it: state and reason.
 pub(crate) fn final_columns(state: State) -> (&'static str, Option<&'static str>) {
     (state.as_str(), state.reason().map(Reason::as_str))
@@ -64,6 +86,9 @@ pub(crate) fn parse_final(state: &str, reason: Option<&str>) -> Option<State> {
         .find(|it| it.as_str() == state)
 }
 
+/// What stands in the place of an administrator's words where the receiver wants nothing more.
+pub(crate) const GONE: &str = "gone";
+
 /// A status from its columns in `webhooks`, and the run of failures from those in `lanes`.
 pub(crate) fn parse_status(
     name: &Name<WebhookId>,
@@ -76,7 +101,11 @@ pub(crate) fn parse_status(
         "active" => Ok(Status::Active { failing: run.map(|(since, last)| Failing { since, last }) }),
         "paused" => Ok(Status::Paused { since: name.valid("status_since", since)? }),
         "disabled" => {
-            let reason = words.map_or(DisabledReason::Failing, DisabledReason::Admin);
+            let reason = match words {
+                None => DisabledReason::Failing,
+                Some(words) if words == GONE => DisabledReason::Gone,
+                Some(words) => DisabledReason::Admin(words),
+            };
             Ok(Status::Disabled { at: name.valid("status_since", since)?, reason })
         }
         _ => Err(name.corrupt("status")),
@@ -89,6 +118,7 @@ pub(crate) fn status_columns(status: &Status) -> (&'static str, Option<i64>, Opt
         Status::Active { .. } => (None, None),
         Status::Paused { since } => (Some(since.0), None),
         Status::Disabled { at, reason: DisabledReason::Failing } => (Some(at.0), None),
+        Status::Disabled { at, reason: DisabledReason::Gone } => (Some(at.0), Some(GONE)),
         Status::Disabled { at, reason: DisabledReason::Admin(words) } => (Some(at.0), Some(words.as_str())),
     };
     (status.as_str(), since, words)

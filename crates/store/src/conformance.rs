@@ -21,8 +21,11 @@ pub mod conclude;
 pub mod disable;
 pub mod entitlement;
 pub mod event_types;
+pub mod hold;
 pub mod intake;
 pub mod log;
+pub mod order;
+pub mod profiles;
 pub mod recover;
 pub mod requeue;
 pub mod reseal;
@@ -149,14 +152,43 @@ macro_rules! stamp_store_conformance {
             conclude::what_was_in_flight_when_its_webhook_was_deleted_counts
             conclude::a_batch_is_written_in_order
 
+            profiles::bodies_keep_their_profiles
+            profiles::the_newest_within_a_window_takes_the_place_of_the_others
+            profiles::what_comes_after_a_window_begins_another
+            profiles::only_events_of_one_type_booking_and_webhook_are_gathered
+            profiles::a_batch_is_gathered_within_itself
+            profiles::gathering_keeps_to_the_order_of_a_booking
+            profiles::a_receiver_that_wants_nothing_more_disables_its_webhook
+            profiles::a_profile_may_have_a_schedule_of_its_own
+
             claim::a_lease_keeps_others_away
             claim::a_lease_that_ran_out_closes_the_fence
             claim::a_lease_that_nobody_took_over_still_counts
             claim::claims_are_in_order_of_due_time_and_acceptance
             claim::a_flooded_webhook_delays_nobody
+            claim::a_client_with_many_webhooks_delays_no_other
+            claim::clients_take_turns
             claim::skipped_webhooks_are_left_alone
             claim::next_says_when_to_come_back
             claim::concurrent_claims_never_share_a_delivery
+
+            order::a_newer_event_waits_until_the_older_one_is_terminal
+            order::order_is_that_of_acceptance_not_of_clocks
+            order::events_of_one_commit_are_in_order
+            order::whatever_ends_a_delivery_lets_the_next_one_go
+            order::only_the_newest_event_waits
+            order::a_retried_delivery_waits_its_turn
+            order::an_order_applies_at_once
+            order::a_large_change_of_order_is_finished_by_the_sweeper
+            order::what_was_in_memory_comes_back_to_its_place
+            order::what_a_dead_process_held_keeps_its_place
+            order::resumption_keeps_the_order
+            hold::the_oldest_expire_beyond_the_number
+            hold::what_is_held_too_long_expires
+            hold::what_was_in_flight_at_the_pause_is_held_too
+            hold::limits_are_kept_in_bounded_batches
+            hold::an_active_webhook_has_no_such_limit
+            hold::a_large_release_is_finished_by_the_sweeper
 
             take_over::what_was_in_memory_falls_due
             take_over::what_was_leased_falls_due

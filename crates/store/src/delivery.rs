@@ -1,10 +1,14 @@
 //! Deliveries as they are claimed, concluded, swept and read.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use stayhook_core::{
-    BookingId, DisableRule, End, EventId, EventType, Fault, Next, Outcome, Policy, Progress, PropertyId,
-    Reason, Roll, Span, State, Status, UnixMs, WebhookId,
+    Backoff, BookingId, DisableRule, End, EventId, EventType, Fault, Next, Outcome, Policy, Progress,
+    PropertyId, Reason, Roll, Span, State, Status, UnixMs, WebhookId,
 };
+
+use crate::Body;
 
 /// A group commit's deliveries that are in memory of the node that accepted them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +78,8 @@ pub struct Tried {
     pub outcome: Outcome,
     /// The throw of the dice for the delay.
     pub roll: Roll,
+    /// The delays of the webhook's profile, where they are not the deployment's.
+    pub backoff: Option<Backoff>,
     /// Which of the webhook's URLs was called.
     pub url_number: u32,
     /// What came back.
@@ -81,10 +87,16 @@ pub struct Tried {
 }
 
 impl Tried {
+    /// The rules to decide by what follows.
+    pub(crate) fn policy(&self, deployment: &Policy) -> Policy {
+        Policy { backoff: self.backoff.unwrap_or(deployment.backoff), ..*deployment }
+    }
+
     /// What the attempt showed about a webhook whose URL now has this number.
     pub(crate) fn outcome_at(&self, url_number: Option<u32>) -> Outcome {
         let moved = url_number.is_some_and(|it| it != self.url_number);
-        if moved && matches!(self.outcome, Outcome::Failed { .. }) { Outcome::Moved } else { self.outcome }
+        let blamed = matches!(self.outcome, Outcome::Failed { .. } | Outcome::Gone);
+        if moved && blamed { Outcome::Moved } else { self.outcome }
     }
 }
 
@@ -143,6 +155,8 @@ pub struct Claim {
     pub per_lane: usize,
     /// Not of these webhooks: their windows are full.
     pub skip: Vec<WebhookId>,
+    /// Where more is due than one claim takes, clients take turns: first those after this one.
+    pub after: Option<String>,
 }
 
 /// What was claimed.
@@ -153,6 +167,8 @@ pub struct Claimed {
     /// When the next delivery of a webhook that was not skipped falls due; `None` if none
     /// waits. At or before `now` if more is due already.
     pub next: Option<UnixMs>,
+    /// The last client whose turn it was: [`Claim::after`] of the next claim.
+    pub last: Option<String>,
 }
 
 /// A delivery that is due.
@@ -169,7 +185,7 @@ pub struct Due {
     /// How far it has come: the fence.
     pub progress: Progress,
     /// The exact bytes to send.
-    pub body: Bytes,
+    pub body: Body,
 }
 
 /// What the clock demands.
@@ -183,8 +199,25 @@ pub struct Sweep {
     pub prune: Span,
     /// The 72-hour rule.
     pub disable: DisableRule,
+    /// What paused webhooks keep.
+    pub hold: HoldLimits,
     /// At most so many rows in one transaction.
     pub batch: usize,
+}
+
+/// What a paused webhook keeps: `hold.*`. The oldest deliveries beyond it expire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldLimits {
+    /// For how long after the acceptance of its event a delivery is held.
+    pub max_age: Span,
+    /// How many deliveries are held.
+    pub max_events: u64,
+}
+
+impl Default for HoldLimits {
+    fn default() -> Self {
+        Self { max_age: Span::hours(72), max_events: 10_000 }
+    }
 }
 
 /// What a sweep did.
@@ -271,6 +304,8 @@ pub struct DeliveryLine {
     pub next_attempt_at: Option<UnixMs>,
     /// When it ended, where it has.
     pub completed_at: Option<UnixMs>,
+    /// The profile of what is sent, where one delivery is read; a list leaves it out.
+    pub profile: Option<Arc<str>>,
 }
 
 /// An attempt as the log shows it.

@@ -77,8 +77,9 @@ pub(crate) fn line(
         booking: head.booking,
         state,
         attempts: facts.attempts,
-        next_attempt_at: facts.waiting.as_ref().filter(|_| waits).map(|it| it.due),
+        next_attempt_at: facts.waiting.as_ref().map(|it| it.due).filter(|due| waits && due.0 < i64::MAX),
         completed_at,
+        profile: None,
     }
 }
 

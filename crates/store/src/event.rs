@@ -1,8 +1,11 @@
 //! Events as they are accepted and read.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use stayhook_core::{
-    BookingId, ClientId, EventId, EventType, IdempotencyKey, PropertyId, Reason, State, UnixMs, WebhookId,
+    BookingId, ClientId, EventId, EventType, IdempotencyKey, PropertyId, Reason, Span, State, UnixMs,
+    WebhookId,
 };
 
 use crate::HandoffId;
@@ -39,11 +42,20 @@ pub struct NewRow {
     pub origin: Option<ClientId>,
     /// The producer's key and what it must come with again.
     pub idempotency: Option<IdempotencyClaim>,
-    /// The exact bytes to send, one per distinct body; at most 256, none without targets
-    /// that need one.
-    pub bodies: Vec<Bytes>,
+    /// What to send, one per distinct body; at most 256, none without targets that need one.
+    pub bodies: Vec<Body>,
     /// Every webhook of the property at this moment, and what it is to get.
     pub targets: Vec<Target>,
+}
+
+/// What a webhook gets of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// The wire profile by which it was made, whose method, headers and signature fit to it:
+    /// letters, digits, `-` and `_`, behind a `?` where the caller makes it later.
+    pub profile: Arc<str>,
+    /// The exact bytes to send.
+    pub bytes: Bytes,
 }
 
 /// A key claimed for an event, per reporting client.
@@ -73,9 +85,24 @@ pub enum TargetFate {
     Send,
     /// Waits in `pending`, due at once (held while the webhook is paused).
     Wait,
+    /// Waits in `pending`, due so long after acceptance, for newer events of the same type and
+    /// booking to take its place: then it is cancelled (`superseded`), and the newest is due when
+    /// the first would have been. Stored as `Wait`.
+    Gather(Span),
     /// Not sent. [`Reason::Unsubscribed`] is remembered in the event alone; any other reason
     /// gets a final row.
     Skip(Reason),
+}
+
+impl TargetFate {
+    /// How long after acceptance a delivery that waits is due; `None` if it does not wait.
+    pub(crate) fn wait(self) -> Option<Span> {
+        match self {
+            Self::Wait => Some(Span::ZERO),
+            Self::Gather(window) => Some(window),
+            Self::Send | Self::Skip(_) => None,
+        }
+    }
 }
 
 /// What became of an [`Intake`].

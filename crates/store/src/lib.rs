@@ -26,6 +26,7 @@ mod sqlite;
 mod stats;
 mod targets;
 mod token;
+mod turns;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -40,11 +41,12 @@ pub use audit::{Action, AuditFilter, AuditLine};
 pub use copy::{CopyError, CopyOptions, CopyProgress, Counted, Place, copy};
 pub use delivery::{
     AttemptLine, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter, DeliveryLine,
-    DeliverySearch, Due, Fate, HandoffId, Origin, Recover, Reply, StatusChanged, Step, Sweep, Swept, Tried,
+    DeliverySearch, Due, Fate, HandoffId, HoldLimits, Origin, Recover, Reply, StatusChanged, Step, Sweep,
+    Swept, Tried,
 };
 pub use error::{ChangeError, CreateError, RequeueError, StoreError};
 pub use event::{
-    Accepted, EventLine, IdempotencyClaim, Intake, NewRow, Receipt, Target, TargetFate, TargetLine,
+    Accepted, Body, EventLine, IdempotencyClaim, Intake, NewRow, Receipt, Target, TargetFate, TargetLine,
 };
 pub use inbox::Collected;
 #[cfg(feature = "conformance")]

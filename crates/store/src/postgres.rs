@@ -23,6 +23,7 @@ mod event;
 mod event_types;
 mod failure;
 mod figures;
+mod hold;
 mod inbox;
 mod intake;
 mod keys;
@@ -33,6 +34,7 @@ mod migrate;
 mod open;
 mod pooled;
 mod registry;
+mod release;
 mod requeue;
 mod retention;
 mod rows;
@@ -46,10 +48,11 @@ mod tenure;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod turns;
 mod webhooks;
 mod writes;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -92,6 +95,8 @@ pub struct PostgresStore {
     shared: Arc<Shared>,
     keyring: Keyring,
     signals: Mutex<Option<mpsc::Receiver<Signal>>>,
+    /// This process has swept before.
+    swept: AtomicBool,
     _tasks: Option<Tasks>,
 }
 
@@ -107,7 +112,8 @@ impl PostgresStore {
             Timing::Database => Some(background::start(&shared)).unzip(),
             Timing::Caller => (None, None),
         };
-        Ok(Self { shared, keyring: options.keyring, signals: Mutex::new(signals), _tasks: tasks })
+        let (signals, swept) = (Mutex::new(signals), AtomicBool::new(false));
+        Ok(Self { shared, keyring: options.keyring, signals, swept, _tasks: tasks })
     }
 
     fn opened(&self, stored: Vec<crate::columns::StoredWebhook>) -> Result<Vec<Registered>, StoreError> {
@@ -309,11 +315,16 @@ impl Store for PostgresStore {
         let statuses = transaction!(shared.upkeep.hold(), |conn| sweep::disable(conn, timing, sweep))?;
         transaction!(shared.upkeep.hold(), |conn| sweep::close(conn, timing, sweep))?;
         transaction!(shared.upkeep.hold(), |conn| secrets::promote(conn, sweep))?;
+        transaction!(shared.upkeep.hold(), |conn| sweep::free(conn, timing, sweep))?;
         let expired = transaction!(shared.upkeep.hold(), |conn| sweep::expire(conn, sweep))?;
+        if !self.swept.swap(true, Ordering::Relaxed) {
+            transaction!(shared.upkeep.hold(), |conn| hold::look_again(conn, timing, sweep))?;
+        }
+        let let_go = transaction!(shared.upkeep.hold(), |conn| hold::expire(conn, timing, sweep))?;
         shared.pruned.fetch_max(sweep.now.before(sweep.prune).0, Ordering::Relaxed);
         let pruned = self.prune(sweep).await?;
         let next = transaction!(shared.upkeep.hold(), |conn| sweep::next(conn, timing, sweep))?;
-        Ok(Swept { statuses, expired, pruned, next })
+        Ok(Swept { statuses, expired: expired + let_go, pruned, next })
     }
 
     async fn deliveries(

@@ -8,6 +8,8 @@ use stayhook_core::WebhookId;
 pub enum Signal {
     /// Deliveries fell due: claim.
     Due,
+    /// More may be held for paused webhooks than they keep: sweep.
+    Held,
     /// Webhooks changed: see [`crate::Store::registry_changes`].
     Registry,
     /// Events were enqueued by SQL: collect.

@@ -10,15 +10,18 @@ mod entitlements;
 mod event;
 mod event_types;
 mod fault;
+mod hold;
 mod intake;
 mod lanes;
 mod log;
 mod migrate;
 mod open;
+mod order;
 mod pack;
 mod query;
 mod readers;
 mod records;
+mod release;
 mod requeue;
 mod reseal;
 mod rows;
@@ -31,6 +34,7 @@ mod take_over;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod turns;
 mod walk;
 mod webhooks;
 mod writer;
@@ -38,10 +42,9 @@ mod writer;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use rusqlite::Connection;
 use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
 use tokio::sync::mpsc;
@@ -83,6 +86,8 @@ pub struct SqliteStore {
     keyring: Keyring,
     /// What was accepted before this moment is being pruned.
     pruned: Arc<AtomicI64>,
+    /// This process has swept before.
+    swept_before: AtomicBool,
     _lock: Option<File>,
 }
 
@@ -101,6 +106,7 @@ impl SqliteStore {
             readers: Readers::new(opened.readers),
             keyring,
             pruned: Arc::new(AtomicI64::new(0)),
+            swept_before: AtomicBool::new(false),
             _lock: opened.lock,
         })
     }
@@ -258,7 +264,7 @@ impl Store for SqliteStore {
     }
 
     async fn intake(&self, intake: Intake) -> Result<Receipt, StoreError> {
-        let bodies = intake.events.iter().flat_map(|it| &it.bodies).map(Bytes::len);
+        let bodies = intake.events.iter().flat_map(|it| &it.bodies).map(|body| body.bytes.len());
         let bytes = intake.events.len() * ROW + bodies.sum::<usize>();
         self.writer.write(bytes, move |conn| intake::intake(conn, &intake)).await
     }
@@ -296,7 +302,12 @@ impl Store for SqliteStore {
     async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError> {
         let bytes = sweep.batch.saturating_mul(ROW);
         let sweep = Arc::new(sweep);
-        let expired = self.swept(bytes, &sweep, sweep::expire).await?;
+        self.swept(bytes, &sweep, sweep::free).await?;
+        let mut expired = self.swept(bytes, &sweep, sweep::expire).await?;
+        if !self.swept_before.swap(true, Ordering::Relaxed) {
+            self.swept(bytes, &sweep, hold::look_again).await?;
+        }
+        expired += self.swept(bytes, &sweep, hold::expire).await?;
         self.pruned.store(sweep.now.before(sweep.prune).0, Ordering::Relaxed);
         let pruned = self.swept(bytes, &sweep, sweep::prune).await?;
         self.swept(bytes, &sweep, secrets::promote).await?;

@@ -21,6 +21,12 @@ impl Targets {
         u32::try_from(wanted).unwrap_or(u32::MAX)
     }
 
+    /// What the webhook is to get; `None` where the event is not one for it.
+    pub(crate) fn delivery(&self, webhook: WebhookId) -> Option<&Target> {
+        let wanted = |it: &&Target| it.fate != TargetFate::Skip(Reason::Unsubscribed);
+        self.0.iter().find(|it| it.webhook == webhook).filter(wanted)
+    }
+
     /// Packs a fan-out without taking it.
     pub(crate) fn pack(targets: &[Target]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(targets.len() * TARGET);
@@ -29,7 +35,7 @@ impl Targets {
             bytes.push(target.body);
             bytes.push(match target.fate {
                 TargetFate::Send => SEND,
-                TargetFate::Wait => WAIT,
+                TargetFate::Wait | TargetFate::Gather(_) => WAIT,
                 TargetFate::Skip(reason) => number(reason),
             });
         }

@@ -12,8 +12,8 @@ use stayhook_core::{
     SigningSecret, Span, Subscription, UnixMs, WebhookId, WebhookOptions,
 };
 use stayhook_store::{
-    Accepted, Author, IdempotencyClaim, Intake, Keyring, NewRow, NewWebhook, Order, Patch, Rotation, Scope,
-    SqliteOptions, SqliteStore, Store, StoreError, Sweep, Tally, Target, TargetFate,
+    Accepted, Author, Body, IdempotencyClaim, Intake, Keyring, NewRow, NewWebhook, Order, Patch, Rotation,
+    Scope, SqliteOptions, SqliteStore, Store, StoreError, Sweep, Tally, Target, TargetFate,
 };
 use tempfile::TempDir;
 
@@ -74,7 +74,7 @@ fn row(id: EventId, webhook: WebhookId, fate: TargetFate) -> NewRow {
         client: ClientId::parse("bookings").unwrap(),
         origin: None,
         idempotency: None,
-        bodies: vec![Bytes::from_static(b"{}")],
+        bodies: vec![Body { profile: "nowistay".into(), bytes: Bytes::from_static(b"{}") }],
         targets: vec![Target { webhook, body: 0, fate }],
     }
 }
@@ -259,7 +259,14 @@ async fn what_is_replaced_or_deleted_of_secrets_is_wiped() {
     let patch = Patch { credentials: Some(Some(long("hunter3"))), ..Patch::default() };
     store.change_webhook(&Scope::EVERYTHING, id, patch, &order(NOW), NOW).await.unwrap();
     let (now, keep) = (NOW.after(Span::hours(1)), Span::days(30));
-    let sweep = Sweep { now, keep, prune: keep, disable: DisableRule::default(), batch: 100 };
+    let sweep = Sweep {
+        now,
+        keep,
+        prune: keep,
+        disable: DisableRule::default(),
+        hold: stayhook_store::HoldLimits::default(),
+        batch: 100,
+    };
     store.sweep(sweep).await.unwrap();
     rotate(&store, 2, Span::hours(1), now).await;
     drop(store);
@@ -284,7 +291,7 @@ async fn pruning_and_deleting_empty_every_table() {
     let store = open(&path);
     let id = webhook(&store).await;
     let mut sent = row(event(1), id, TargetFate::Send);
-    sent.bodies.push(Bytes::from_static(b"[]"));
+    sent.bodies.push(Body { profile: "acme".into(), bytes: Bytes::from_static(b"[]") });
     sent.targets[0].body = 1;
     let key = IdempotencyKey::parse("order-1").unwrap();
     sent.idempotency = Some(IdempotencyClaim { key, content: [1; 32] });
@@ -318,7 +325,14 @@ async fn pruning_and_deleting_empty_every_table() {
     }
 
     let (now, keep) = (NOW.after(Span::days(31)), Span::days(30));
-    let sweep = Sweep { now, keep, prune: keep, disable: DisableRule::default(), batch: 100 };
+    let sweep = Sweep {
+        now,
+        keep,
+        prune: keep,
+        disable: DisableRule::default(),
+        hold: stayhook_store::HoldLimits::default(),
+        batch: 100,
+    };
     store.sweep(sweep).await.unwrap();
     store.delete_webhook(&Scope::EVERYTHING, id, &order(now)).await.unwrap();
     for table in growing {

@@ -31,5 +31,5 @@ pub(super) async fn read(State(api): State<Shared>, caller: Caller, path: Path) 
     let found = api.store().delivery(caller.scope(), webhook, event).await?;
     let (line, attempts) = found.ok_or_else(|| Problem::no_such("delivery"))?;
     let line = turn::delivery(&api, line);
-    Ok(answer::ok(&DeliveryView::whole(&line, &attempts)))
+    Ok(answer::ok(&DeliveryView::whole(&api.state.engine, &line, &attempts)))
 }

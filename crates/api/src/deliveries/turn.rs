@@ -93,6 +93,7 @@ mod tests {
             attempts: 0,
             next_attempt_at: None,
             completed_at: None,
+            profile: None,
         }
     }
 

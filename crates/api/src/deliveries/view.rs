@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use stayhook_core::{BookingId, DeliveryId, Fault, FaultClass, Reason, UnixMs};
-use stayhook_engine::unsigned_headers;
+use stayhook_engine::Engine;
 use stayhook_store::{AttemptLine, DeliveryLine};
 
 /// A delivery as JSON.
@@ -68,16 +68,16 @@ impl<'a> DeliveryView<'a> {
     }
 
     /// The delivery with its attempts.
-    pub(crate) fn whole(line: &'a DeliveryLine, attempts: &'a [AttemptLine]) -> Self {
+    pub(crate) fn whole(engine: &Engine, line: &'a DeliveryLine, attempts: &'a [AttemptLine]) -> Self {
         Self {
-            attempts: Some(attempts.iter().map(|it| AttemptView::of(line, it)).collect()),
+            attempts: Some(attempts.iter().map(|it| AttemptView::of(engine, line, it)).collect()),
             ..Self::of(line)
         }
     }
 }
 
 impl<'a> AttemptView<'a> {
-    fn of(delivery: &DeliveryLine, line: &'a AttemptLine) -> Self {
+    fn of(engine: &Engine, delivery: &DeliveryLine, line: &'a AttemptLine) -> Self {
         let reply = &line.reply;
         Self {
             number: line.number,
@@ -88,19 +88,20 @@ impl<'a> AttemptView<'a> {
             error: reply.fault.as_ref().map(Fault::to_string),
             response_body: reply.status.map(|_| String::from_utf8_lossy(&reply.body).into_owned()),
             next_attempt_at: line.next_attempt_at.map(UnixMs::rfc3339_millis),
-            request_headers: request_headers(delivery, line),
+            request_headers: request_headers(engine, delivery, line),
         }
     }
 }
 
 /// The headers but for the signatures. Of an attempt that was lost nobody knows when it was
 /// signed, or whether.
-fn request_headers(delivery: &DeliveryLine, line: &AttemptLine) -> Option<BTreeMap<String, String>> {
+fn request_headers(
+    engine: &Engine,
+    delivery: &DeliveryLine,
+    line: &AttemptLine,
+) -> Option<BTreeMap<String, String>> {
     let lost = line.reply.fault.as_ref().is_some_and(|fault| fault.class == FaultClass::Interrupted);
-    if lost {
-        return None;
-    }
-    Some(unsigned_headers(delivery.webhook, delivery.event, &delivery.kind, line.number, line.started_at))
+    if lost { None } else { engine.request_headers(delivery, line) }
 }
 
 impl<'a> BookingView<'a> {

@@ -137,6 +137,8 @@ impl<'a> Count<'a> {
             match value {
                 Value::String(_) if name == "pattern" => self.add(PATTERN_STEPS, times)?,
                 Value::Array(choices) if name == "enum" => self.add(choices.len(), times)?,
+                Value::Array(names) if name == "required" => self.add(names.len(), times)?,
+                Value::Object(lists) if name == "dependentRequired" => self.lists(lists, times)?,
                 Value::Object(_) if ONE.contains(&name.as_str()) => self.schema(value, &at, times)?,
                 Value::Array(items) if MANY.contains(&name.as_str()) => {
                     for (index, item) in items.iter().enumerate() {
@@ -147,6 +149,7 @@ impl<'a> Count<'a> {
                     if name == "patternProperties" {
                         self.add(members.len().saturating_mul(PATTERN_STEPS), times)?;
                     }
+                    self.lists(members, times)?;
                     for (member, schema) in members {
                         self.schema(schema, &format!("{at}/{}", escaped(member)), times)?;
                     }
@@ -155,6 +158,12 @@ impl<'a> Count<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Each name in lists of names is looked for, and can be missing.
+    fn lists(&mut self, lists: &Map<String, Value>, times: usize) -> Result<(), SchemaError> {
+        let names = lists.values().filter_map(Value::as_array).map(Vec::len).sum();
+        self.add(names, times)
     }
 
     fn reference(
@@ -217,6 +226,9 @@ mod tests {
         assert_eq!(steps(&twice).ok(), Some(1 + 2 + 2 * (1 + 2)));
         let again = json!({"unevaluatedProperties": false, "properties": {"a": {"enum": [1, 2, 3]}}});
         assert_eq!(steps(&again).ok(), Some(1 + 2 * (1 + 3)));
+        let names = json!({"required": ["a", "b"], "dependentRequired": {"a": ["b", "c"]},
+            "dependencies": {"a": ["d"]}});
+        assert_eq!(steps(&names).ok(), Some(1 + 2 + 2 + 1 + 1));
     }
 
     #[test]
@@ -267,5 +279,8 @@ mod tests {
         assert!(refused(&deep).contains("deep"));
         let patterns: Map<_, _> = (0..300).map(|n| (format!("^x{n}"), json!({}))).collect();
         assert!(refused(&json!({"patternProperties": patterns})).contains("too complex"));
+        let names: Vec<String> = (0..6_000).map(|n| format!("r{n}")).collect();
+        assert!(refused(&json!({"items": {"required": names}})).contains("too complex"));
+        assert!(refused(&json!({"dependentRequired": {"a": names}})).contains("too complex"));
     }
 }

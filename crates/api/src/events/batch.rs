@@ -1,6 +1,7 @@
 //! `POST /internal/v1/events/batch`: reports many events at once. Each is accepted or
 //! refused by itself; what is accepted is durable when the answer comes.
 
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
@@ -61,7 +62,9 @@ pub(super) async fn batch(
     internal.reports(&api, items.len())?;
     let mut read = Vec::with_capacity(items.len());
     for (at, item) in items.into_iter().enumerate() {
-        read.push(read_one(&api, caller, item, format!("/events/{at}")).await);
+        read.push(
+            read_one(&api, caller, &body.bytes.slice_ref(item.as_bytes()), format!("/events/{at}")).await,
+        );
     }
     let results = accept(&api, read).await?;
     let results = results.iter().map(|result| match result {
@@ -73,14 +76,14 @@ pub(super) async fn batch(
 
 /// Reads the event that stands at the pointer `at`, by its own bytes: what is wrong with it spoils
 /// no other.
-async fn read_one(api: &Api, caller: &Caller, item: &str, at: String) -> Result<NewEvent, Problem> {
+async fn read_one(api: &Api, caller: &Caller, item: &Bytes, at: String) -> Result<NewEvent, Problem> {
     let limit = api.state.limits.event_bytes;
     if item.len() > limit {
         return Err(Problem::too_large("an event", limit));
     }
-    let json = Json::parse(item.as_bytes(), JSON_DEPTH_LIMIT)
+    let json = Json::parse(item, JSON_DEPTH_LIMIT)
         .map_err(|error| Problem::unreadable(format!("the event at {at}: {error}")))?;
-    members::read(api, caller, json, at, None).await
+    members::read(api, caller, (item, json), at, None).await
 }
 
 /// Accepts what could be read, all of it in one call, and puts the results in order.

@@ -42,7 +42,7 @@ pub(super) async fn enqueue(
     let key = header_key(request.headers())?;
     let body = body::large(request, api.state.limits.event_bytes, &api.room).await?;
     let json = Json::parse(&body.bytes, JSON_DEPTH_LIMIT)?;
-    let event = members::read(&api, caller, json, String::new(), key).await?;
+    let event = members::read(&api, caller, (&body.bytes, json), String::new(), key).await?;
     internal.reports(&api, 1)?;
     let receipt = members::receipt(api.state.engine.enqueue(vec![event]).await?.pop())?;
     Ok(if receipt.is_duplicate() { answer::ok(&receipt) } else { answer::accepted(&receipt) })

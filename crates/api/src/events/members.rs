@@ -1,11 +1,13 @@
 //! An event as an internal service writes it, and the receipt that it gets.
 
+use axum::body::Bytes;
 use serde::Serialize;
 use stayhook_core::{
     BookingId, Catalogue, ClientId, EventType, IdError, IdempotencyKey, Json, NewEvent, UnixMs,
 };
 use stayhook_engine::Enqueued;
 
+use super::split;
 use crate::auth::Caller;
 use crate::error::{Problem, Subject};
 use crate::fields::{Fields, Wrong, must_be, property, text};
@@ -37,12 +39,12 @@ pub(super) fn receipt(result: Option<Enqueued>) -> Result<ReceiptView, Problem> 
     Ok(ReceiptView { id: id.to_string(), duplicate, deliveries })
 }
 
-/// Reads the event that stands at the pointer `at` of a body. `key` is what the header
-/// `Idempotency-Key` says.
+/// Reads the event that stands at the pointer `at` of a body: its text, and the same, parsed.
+/// `key` is what the header `Idempotency-Key` says.
 pub(super) async fn read(
     api: &Api,
     caller: &Caller,
-    json: Json,
+    (text, json): (&Bytes, Json),
     at: String,
     key: Option<IdempotencyKey>,
 ) -> Result<NewEvent, Problem> {
@@ -65,7 +67,8 @@ pub(super) async fn read(
     }
     api.validators.check(&catalogue, &kind, &data, &format!("{at}/data")).await?;
     let client = caller.client().clone();
-    Ok(NewEvent { client, kind, property, booking, data, created_at, idempotency_key, origin })
+    let raw = split::data(text);
+    Ok(NewEvent { client, kind, property, booking, data, raw, created_at, idempotency_key, origin })
 }
 
 /// The key of member and header, which must be the same where both are given.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use axum::body::Bytes;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use stayhook_core::JsonError;
@@ -23,6 +24,13 @@ pub(super) fn items(body: &[u8]) -> Result<Vec<&str>, Problem> {
         Outer::Object(members) => events(&members),
         Outer::Else(kind) => Err(wrong("", format!("must be an object, not {kind}"))),
     }
+}
+
+/// The text of the member `data` of an event that was read: the producer's own bytes.
+pub(super) fn data(event: &Bytes) -> Option<Bytes> {
+    let Ok(Outer::Object(members)) = serde_json::from_slice::<Outer<'_>>(event) else { return None };
+    let (_, data) = members.into_iter().find(|(name, _)| name == "data")?;
+    Some(event.slice_ref(data.get().as_bytes()))
 }
 
 fn events<'a>(members: &[(String, &'a RawValue)]) -> Result<Vec<&'a str>, Problem> {
@@ -181,6 +189,17 @@ mod tests {
         assert_eq!(items(body).unwrap(), [r#"{"a":1,"a":2}"#, "[[1]]", r#""x""#, "1e999"]);
         let escaped = br#"{"\u0065vents":[1]}"#;
         assert_eq!(items(escaped).unwrap(), ["1"]);
+    }
+
+    #[test]
+    fn data_is_the_producers_own_bytes() {
+        let of = |text: &'static str| data(&Bytes::from_static(text.as_bytes()));
+        let event = r#" {"type":"x", "data" : { "b":1.0 ,"data":{"\u00e9" :2}} , "propertyId":1}"#;
+        assert_eq!(of(event).unwrap(), r#"{ "b":1.0 ,"data":{"\u00e9" :2}}"#);
+        assert_eq!(of(r#"{"d\u0061ta":{}}"#).unwrap(), "{}");
+        for none in ["{}", "[]", "{", ""] {
+            assert_eq!(of(none), None);
+        }
     }
 
     #[test]

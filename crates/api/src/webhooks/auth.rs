@@ -2,22 +2,24 @@
 //! taken, and never shown.
 
 use stayhook_core::{Credentials, Json, Secret, UrlRules, WebhookUrl};
+use stayhook_profile::Profile;
 
+use super::wiring::{allows, takes_credentials};
 use crate::fields::{Fields, Wrong, text};
 
 /// The most characters of a name, password, token or scope.
 pub(super) const MOST: usize = 4_096;
 const KINDS: &str = "must be oauth2_client_credentials, basic or bearer";
 
-/// Whether webhooks of this profile bring credentials of their own; none is the default
-/// profile. No profile that is built in does.
-pub(super) fn profile_allows_auth(_profile: Option<&str>) -> bool {
-    false
-}
-
 /// Reads credentials that stand in the member `auth`. Every wrong member is named, and that
-/// there may be none at all where they are not `allowed`.
-pub(super) fn read(fields: &mut Fields, json: Json, allowed: bool, rules: &UrlRules) -> Option<Credentials> {
+/// there may be none at all, or none of their kind, under the webhook's profile.
+pub(super) fn read(
+    fields: &mut Fields,
+    json: Json,
+    profile: &Profile,
+    rules: &UrlRules,
+) -> Option<Credentials> {
+    let allowed = takes_credentials(profile);
     if !allowed {
         fields.refuse("auth", "is not allowed: the webhook's profile takes no credentials");
     }
@@ -29,6 +31,10 @@ pub(super) fn read(fields: &mut Fields, json: Json, allowed: bool, rules: &UrlRu
         }
     };
     let credentials = credentials(&mut members, rules);
+    if allowed && credentials.as_ref().is_some_and(|it| !allows(profile, it)) {
+        let kinds: Vec<&str> = profile.auth().kinds().iter().map(|kind| kind.as_str()).collect();
+        members.refuse("type", format!("is not allowed: the webhook's profile takes {}", kinds.join(", ")));
+    }
     let wrong = members.finish();
     let good = credentials.filter(|_| wrong.is_empty() && allowed);
     fields.refuse_all(wrong);
@@ -109,10 +115,12 @@ mod tests {
     use proptest::prelude::*;
 
     /// The kind that is read, and the pointers of what is wrong.
-    fn tried(json: &str, allowed: bool) -> (Option<&'static str>, Vec<String>) {
+    fn tried(json: &str, profile: &str) -> (Option<&'static str>, Vec<String>) {
+        let profiles = stayhook_engine::ProfileSet::built_in().unwrap();
+        let profile = profiles.all().get(profile).unwrap();
         let mut fields = Fields::of(Json::Object(stayhook_core::Members::default()), String::new()).unwrap();
         let json = Json::parse(json.as_bytes(), 8).unwrap();
-        let read = read(&mut fields, json, allowed, &UrlRules::default());
+        let read = read(&mut fields, json, profile, &UrlRules::default());
         (read.map(|it| it.kind()), fields.finish().into_iter().map(|it| it.pointer).collect())
     }
 
@@ -126,8 +134,8 @@ mod tests {
             ("basic", r#"{"type":"basic","username":"usér","password":"p:ä"}"#),
             ("bearer", r#"{"type":"bearer","token":"aZ0-._~+/=="}"#),
         ] {
-            assert_eq!(tried(json, true), (Some(kind), vec![]));
-            assert_eq!(tried(json, false), (None, vec!["/auth".to_owned()]));
+            assert_eq!(tried(json, "bookingkit"), (Some(kind), vec![]));
+            assert_eq!(tried(json, "nowistay"), (None, vec!["/auth".to_owned()]));
         }
     }
 
@@ -147,7 +155,11 @@ mod tests {
                 vec!["/auth/tokenUrl", "/auth/clientId", "/auth/clientSecret", "/auth/scope"],
             ),
         ] {
-            assert_eq!(tried(json, true), (None, wrong.into_iter().map(str::to_owned).collect()), "{json}");
+            assert_eq!(
+                tried(json, "bookingkit"),
+                (None, wrong.into_iter().map(str::to_owned).collect()),
+                "{json}"
+            );
         }
     }
 

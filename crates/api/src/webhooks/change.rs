@@ -3,10 +3,10 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use stayhook_core::{Held, JSON_DEPTH_LIMIT, Json, StatusChange, WebhookChange, WebhookId};
-use stayhook_store::Patch;
+use stayhook_store::{Patch, Registered};
 
 use super::view::WebhookView;
-use super::{auth, members, schema};
+use super::{members, schema, wiring};
 use crate::auth::{Caller, ScopeName};
 use crate::error::{Code, Problem, Subject};
 use crate::fields::{Fields, Wrong, boolean, text};
@@ -48,46 +48,39 @@ pub(super) async fn change(
 
 async fn read(api: &Api, caller: &Caller, id: WebhookId, json: Json) -> Result<Patch, Problem> {
     let invalid = |errors| Problem::invalid(Subject::Webhook, errors);
+    let profiles = api.state.engine.profiles();
     let mut fields = Fields::of(json, String::new()).map_err(invalid)?;
-    let url = fields.given("url", |json| members::url(json, &api.state.url_rules));
+    let url = fields.given("url", text);
     let events = fields.given("events", Ok);
     let change = WebhookChange {
-        url: url.map(|url| url.as_str().to_owned()),
+        url,
         events: events.and_then(|json| members::events(&mut fields, json, &api.state.engine.catalogue())),
         description: fields.given("description", members::description),
         status: status(&mut fields),
         include_custom_parameters: fields.given("includeCustomParameters", boolean),
         skip_own: fields.given("skipOwn", boolean),
         ordering: fields.given("ordering", members::ordering),
-        profile: fields.given("profile", members::profile),
-        shadow_profile: fields.given("shadowProfile", members::shadow_profile),
+        profile: fields.given("profile", |json| members::profile(json, profiles)),
+        shadow_profile: fields.given("shadowProfile", |json| members::shadow_profile(json, profiles)),
     };
-    let credentials = match fields.given("auth", Ok) {
-        None => None,
-        Some(Json::Null) => Some(None),
-        Some(json) => {
-            let profile = profile(api, caller, id, &change).await?;
-            let allowed = auth::profile_allows_auth(profile.as_deref());
-            Some(auth::read(&mut fields, json, allowed, &api.state.url_rules))
-        }
+    let auth = fields.given("auth", Ok);
+    let wired = change.url.is_some() || change.profile.is_some() || auth.is_some();
+    let credentials = if wired {
+        let stored = stored(api, caller, id).await?;
+        wiring::changed(api, &mut fields, &stored, &change, auth)
+    } else {
+        None
     };
     let wrong = fields.finish();
     let patch = Patch { change, credentials };
     if wrong.is_empty() { Ok(patch) } else { Err(invalid(wrong)) }
 }
 
-/// The profile that the webhook has after the change.
-async fn profile(
-    api: &Api,
-    caller: &Caller,
-    id: WebhookId,
-    change: &WebhookChange,
-) -> Result<Option<String>, Problem> {
-    if let Some(profile) = &change.profile {
-        return Ok(profile.clone());
-    }
-    let webhook = api.store().webhook(caller.scope(), id).await?;
-    Ok(webhook.ok_or_else(|| Problem::no_such("webhook"))?.options.profile)
+/// The webhook as it is, with its credentials.
+async fn stored(api: &Api, caller: &Caller, id: WebhookId) -> Result<Registered, Problem> {
+    let found = api.store().registered(&[id]).await?.pop();
+    let found = found.filter(|it| caller.scope().sees(&it.webhook.client, it.webhook.property));
+    found.ok_or_else(|| Problem::no_such("webhook"))
 }
 
 enum Asked {

@@ -2,14 +2,14 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use stayhook_core::{JSON_DEPTH_LIMIT, Json, WebhookOptions};
-use stayhook_engine::Registration;
+use stayhook_core::{Credentials, JSON_DEPTH_LIMIT, Json, WebhookOptions};
+use stayhook_engine::{ProfileSet, Registration};
 
 use super::view::WebhookView;
-use super::{auth, members, schema};
+use super::{auth, members, schema, wiring};
 use crate::auth::{Caller, ScopeName};
 use crate::error::{Code, Problem, Subject};
-use crate::fields::{Fields, boolean, property};
+use crate::fields::{Fields, boolean, property, text};
 use crate::openapi::{Answer, Body, Header, Operation, Schema, Tag, Verb};
 use crate::query::Query;
 use crate::{Api, Shared, answer, body, etag};
@@ -44,14 +44,12 @@ fn read(api: &Api, caller: &Caller, json: Json) -> Result<Registration, Problem>
     let invalid = |errors| Problem::invalid(Subject::Webhook, errors);
     let mut fields = Fields::of(json, String::new()).map_err(invalid)?;
     let property = fields.required("propertyId", property);
-    let url = fields.required("url", |json| members::url(json, &api.state.url_rules));
+    let url = fields.required("url", text);
     let events = fields.required("events", Ok);
     let events = events.and_then(|json| members::events(&mut fields, json, &api.state.engine.catalogue()));
     let description = fields.optional("description", members::description).flatten();
-    let options = options(&mut fields);
-    let auth = fields.optional("auth", Ok);
-    let allowed = auth::profile_allows_auth(options.profile.as_deref());
-    let credentials = auth.and_then(|json| auth::read(&mut fields, json, allowed, &api.state.url_rules));
+    let options = options(&mut fields, api.state.engine.profiles());
+    let credentials = wired(api, &mut fields, &options, url.as_deref());
     let wrong = fields.finish();
     let (Some(property), Some(url), Some(events), true) = (property, url, events, wrong.is_empty()) else {
         return Err(invalid(wrong));
@@ -63,12 +61,36 @@ fn read(api: &Api, caller: &Caller, json: Json) -> Result<Registration, Problem>
     Ok(Registration { client, property, url, events, description, options, credentials })
 }
 
-fn options(fields: &mut Fields) -> WebhookOptions {
-    WebhookOptions {
+/// Judges the URL, and reads the credentials, by the webhook's profile.
+fn wired(api: &Api, fields: &mut Fields, options: &WebhookOptions, url: Option<&str>) -> Option<Credentials> {
+    let rules = &api.state.url_rules;
+    let auth = fields.optional("auth", Ok);
+    let profile = api.state.engine.profiles().of(options)?;
+    if let Some(url) = url
+        && let Err(wrong) = wiring::judge_url(url, profile, rules)
+    {
+        fields.refuse("url", wrong);
+    }
+    match auth {
+        Some(json) => auth::read(fields, json, profile, rules),
+        None => {
+            wiring::require_credentials(fields, profile);
+            None
+        }
+    }
+}
+
+fn options(fields: &mut Fields, profiles: &ProfileSet) -> WebhookOptions {
+    let options = WebhookOptions {
         include_custom_parameters: fields.optional("includeCustomParameters", boolean).unwrap_or_default(),
         skip_own: fields.optional("skipOwn", boolean).unwrap_or_default(),
-        ordering: fields.optional("ordering", members::ordering).unwrap_or_default(),
-        profile: fields.optional("profile", members::profile).flatten(),
-        shadow_profile: fields.optional("shadowProfile", members::shadow_profile).flatten(),
-    }
+        profile: fields.optional("profile", |json| members::profile(json, profiles)).flatten(),
+        shadow_profile: fields
+            .optional("shadowProfile", |json| members::shadow_profile(json, profiles))
+            .flatten(),
+        ..WebhookOptions::default()
+    };
+    let usual = || profiles.of(&options).map(|profile| profile.ordering()).unwrap_or_default();
+    let ordering = fields.optional("ordering", members::ordering).unwrap_or_else(usual);
+    WebhookOptions { ordering, ..options }
 }

@@ -1,18 +1,9 @@
 //! The members that POST and PATCH of a webhook share.
 
-use stayhook_core::{
-    Catalogue, Description, EventPattern, Json, Ordering, Subscription, UrlRules, WebhookUrl,
-};
+use stayhook_core::{Catalogue, Description, EventPattern, Json, Ordering, Subscription};
+use stayhook_engine::ProfileSet;
 
 use crate::fields::{Fields, Wrong, must_be, text};
-
-/// The wire profiles that webhooks may name; the first is the default.
-pub(super) const PROFILES: [&str; 1] = ["nowistay"];
-
-/// A URL, judged.
-pub(super) fn url(json: Json, rules: &UrlRules) -> Result<WebhookUrl, Wrong> {
-    WebhookUrl::parse(&text(json)?, rules).map_err(|error| format!("is refused: {error}").into())
-}
 
 /// The event types to subscribe to. Every wrong item is named, not the first alone.
 pub(super) fn events(fields: &mut Fields, json: Json, known: &Catalogue) -> Option<Subscription> {
@@ -62,19 +53,18 @@ pub(super) fn ordering(json: Json) -> Result<Ordering, Wrong> {
 
 /// A main profile; the default, also by `null`, is kept as none, so that it follows the
 /// deployment.
-pub(super) fn profile(json: Json) -> Result<Option<String>, Wrong> {
-    Ok(shadow_profile(json)?.filter(|name| name != PROFILES[0]))
+pub(super) fn profile(json: Json, profiles: &ProfileSet) -> Result<Option<String>, Wrong> {
+    Ok(shadow_profile(json, profiles)?.filter(|name| name != profiles.usual()))
 }
 
 /// A shadow profile, or none with `null`.
-pub(super) fn shadow_profile(json: Json) -> Result<Option<String>, Wrong> {
+pub(super) fn shadow_profile(json: Json, profiles: &ProfileSet) -> Result<Option<String>, Wrong> {
     if json.is_null() {
         return Ok(None);
     }
     let name = text(json)?;
-    if PROFILES.contains(&name.as_str()) {
-        Ok(Some(name))
-    } else {
-        Err(format!("is not a profile of this deployment: use {}", PROFILES.join(" or ")).into())
+    match profiles.all().find(&name) {
+        Ok(_) => Ok(Some(name)),
+        Err(known) => Err(format!("is not a profile of this deployment: {known}").into()),
     }
 }

@@ -3,11 +3,10 @@
 use stayhook_core::{Description, Json, MAX_URL_CHARS, Ordering};
 
 use super::auth::MOST as MOST_CREDENTIAL;
-use super::members::PROFILES;
 use crate::openapi::{Component, Schema, shapes};
 
 /// A webhook as it is read.
-pub(super) const WEBHOOK: Component = Component { name: "Webhook", schema: webhook };
+pub(super) const WEBHOOK: Component = Component { name: "Webhook", schema: read };
 /// The same with its secret.
 pub(super) const CREATED: Component = Component { name: "CreatedWebhook", schema: created };
 /// What a webhook is created from.
@@ -38,8 +37,15 @@ pub(crate) fn webhook() -> Schema {
         .optional("disabledAt", time())
         .optional(
             "disabledReason",
-            Schema::text().says("`failing`, or an administrator's words.").example("failing"),
+            Schema::text()
+                .says("`failing`, `gone` (the receiver wants nothing more), or an administrator's words.")
+                .example("failing"),
         )
+}
+
+fn read() -> Schema {
+    let words = "Where the webhook is read by itself, and its profile lets its owner read the secret again.";
+    webhook().optional("signingSecret", secret().says(words))
 }
 
 fn created() -> Schema {
@@ -84,7 +90,7 @@ fn options(schema: Schema, shown: Shown) -> Schema {
     };
     let profile = || match shown {
         Shown::WhereChosen => Schema::text(),
-        Shown::Asked { .. } => Schema::one_of(PROFILES).or_null(),
+        Shown::Asked { .. } => Schema::text_of(1, 64).or_null(),
     };
     let orderings = [Ordering::None, Ordering::Booking, Ordering::Newest].map(Ordering::as_str);
     schema
@@ -103,14 +109,16 @@ fn options(schema: Schema, shown: Shown) -> Schema {
                  `booking` does, `newest` drops older ones that still wait.",
             ),
         )
-        .optional("profile", profile().says("How requests look on the wire."))
+        .optional("profile", profile().says("How requests look on the wire: the name of a profile of the deployment."))
         .optional("shadowProfile", profile().says("A second profile whose headers are sent along."))
 }
 
 fn url() -> Schema {
     Schema::text_of(1, MAX_URL_CHARS)
-        .with("format", "uri")
-        .says("Where events are sent: absolute, public, without user info and fragment; https unless configured.")
+        .says(
+            "Where events are sent: absolute, public, without user info and fragment; https unless configured. \
+             Path and query may hold `{eventType}` and `{propertyId}` where the webhook's profile has them.",
+        )
         .example("https://partner.example.com/nowistay/webhooks")
 }
 
@@ -153,8 +161,8 @@ fn auth() -> Schema {
     let bearer = of("bearer").required("token", text());
     let none = Schema::default().with("type", "null");
     Schema::any_of([oauth2, basic, bearer, none]).says(
-        "Credentials for the receiver, where the webhook's profile takes any; no built-in profile does. \
-         They are never shown; `null` removes them.",
+        "Credentials for the receiver, where the webhook's profile takes any, as `bookingkit` does. They are \
+         never shown; `null` removes them.",
     )
 }
 

@@ -14,9 +14,6 @@ use crate::path::Path;
 use crate::query::Query;
 use crate::{Api, Shared, answer, body};
 
-/// The type of a test event unless another is asked for.
-const USUAL_TYPE: &str = "webhooks.test_notification";
-
 pub(super) const OPERATION: Operation = Operation {
     summary: "Send a test event",
     details: "Makes one attempt, fully signed, and says how it went. No retry, no row in the log, no effect on the \
@@ -34,8 +31,10 @@ const REQUEST: Component = Component { name: "TestRequest", schema: request };
 const RESULT: Component = Component { name: "TestResult", schema: result };
 
 fn request() -> Schema {
-    let kind =
-        shapes::event_type().or_null().says(format!("A known event type; `{USUAL_TYPE}` unless given."));
+    let kind = shapes::event_type().or_null().says(
+        "A known event type; unless given that of the webhook's profile, which is `webhooks.test_notification` \
+         if it does not say otherwise.",
+    );
     Schema::object().optional("type", kind)
 }
 
@@ -74,22 +73,16 @@ pub(super) async fn test(
     let id = path.webhook()?;
     let json = body::json_or_nothing(request, body::PUBLIC_BYTES, JSON_DEPTH_LIMIT).await?;
     let kind = read(&api, json)?;
-    let tested = api.state.engine.test(caller.scope(), id, &kind).await?;
+    let tested = api.state.engine.test(caller.scope(), id, kind.as_ref()).await?;
     Ok(answer::ok(&TestView::of(&tested)))
 }
 
-fn read(api: &Api, json: Json) -> Result<EventType, Problem> {
+fn read(api: &Api, json: Json) -> Result<Option<EventType>, Problem> {
     let invalid = |errors| Problem::invalid(Subject::Request, errors);
     let mut fields = Fields::of(json, String::new()).map_err(invalid)?;
     let asked = fields.optional("type", |json| known(api, &text(json)?));
     let wrong = fields.finish();
-    if !wrong.is_empty() {
-        return Err(invalid(wrong));
-    }
-    match asked {
-        Some(kind) => Ok(kind),
-        None => EventType::parse(USUAL_TYPE).map_err(|error| Problem::internal(error.to_string())),
-    }
+    if wrong.is_empty() { Ok(asked) } else { Err(invalid(wrong)) }
 }
 
 fn known(api: &Api, name: &str) -> Result<EventType, Wrong> {

@@ -64,15 +64,21 @@ impl<'a> WebhookView<'a> {
         }
     }
 
-    /// The webhook as it is created: the one answer that shows the secret.
+    /// The webhook as it is created: the one answer that always shows the secret.
     pub(super) fn created(webhook: &'a Webhook, secret: &'a SigningSecret) -> Self {
-        Self { signing_secret: Some(secret.expose()), ..Self::of(webhook) }
+        Self::with_secret(webhook, Some(secret))
+    }
+
+    /// The webhook as its owner reads it, with the secret where its profile lets it be read.
+    pub(super) fn with_secret(webhook: &'a Webhook, secret: Option<&'a SigningSecret>) -> Self {
+        Self { signing_secret: secret.map(SigningSecret::expose), ..Self::of(webhook) }
     }
 }
 
 fn disabled(status: &Status) -> Option<(UnixMs, &str)> {
     match status {
         Status::Disabled { at, reason: DisabledReason::Failing } => Some((*at, "failing")),
+        Status::Disabled { at, reason: DisabledReason::Gone } => Some((*at, "gone")),
         Status::Disabled { at, reason: DisabledReason::Admin(words) } => Some((*at, words)),
         Status::Active { .. } | Status::Paused { .. } => None,
     }

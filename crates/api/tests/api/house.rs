@@ -13,8 +13,8 @@ use axum::http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use stayhook_api::{ApiLimits, ApiState, Issuers, ScopeName, Surface, new_token, router};
 use stayhook_core::{
-    AllowList, Catalogue, ClientId, Fault, FaultClass, Policy, PropertyId, Roll, Span, StatusChange, UnixMs,
-    UrlRules, WebhookChange, WebhookId,
+    Catalogue, ClientId, Fault, FaultClass, Policy, PropertyId, Roll, Span, StatusChange, UnixMs, UrlRules,
+    WebhookChange, WebhookId,
 };
 use stayhook_courier::{Answer as Answered, Outbound, Reply as Replied, Transport};
 use stayhook_engine::{By, Clock, Dice, Engine, EngineConfig, Parts};
@@ -313,6 +313,7 @@ fn open(path: &Path) -> SqliteStore {
 
 fn config() -> EngineConfig {
     EngineConfig {
+        hold: stayhook_store::HoldLimits::default(),
         policy: Policy::default(),
         concurrency: 64,
         per_webhook_concurrency: 8,
@@ -320,7 +321,7 @@ fn config() -> EngineConfig {
         keep: Span::days(30),
         url_rules: UrlRules::default(),
         webhooks_per_property: 3,
-        allow_list: AllowList::default(),
+        profiles: stayhook_engine::ProfileSet::built_in().unwrap(),
         event_bytes: EVENT_BYTES,
         entitled_by_default: true,
         catalogue: Catalogue::built_in(),

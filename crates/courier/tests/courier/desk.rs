@@ -76,6 +76,7 @@ impl Desk {
             url: self.url(url),
             headers: Vec::new(),
             body: Bytes::from_static(b"{}"),
+            keep: stayhook_courier::MAX_BODY_KEPT,
         }
     }
 

@@ -13,7 +13,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> Outcome {
     let config = args.config.load(Vec::new())?;
-    database::open(&config, database::Use::Beside).await?;
+    database::beside(&config, async |_| Ok(())).await?;
     say(&format!("{} is up to date", config.database));
     Ok(Answer::Yes)
 }

@@ -7,7 +7,7 @@ use stayhook_store::{KeyChange, KeyError, Store};
 
 use crate::clock::{self, SystemDice};
 use crate::config::{Config, ConfigArgs, Database};
-use crate::database::{self, Use};
+use crate::database;
 use crate::outcome::{Answer, Outcome, Trouble, say};
 
 /// Seal the stored secrets anew under another key, beside running servers
@@ -25,7 +25,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
     let config = args.config.load(Vec::new())?;
     let sealed = match (&config.database, &config.secrets.key) {
         (Database::Sqlite(path), None) => change_key_file(&config, path).await?,
-        _ => reseal(database::open(&config, Use::Beside).await?.as_ref()).await?,
+        _ => database::beside(&config, reseal).await?,
     };
     say(&match sealed {
         0 => "everything was sealed under the current key already".to_owned(),
@@ -39,10 +39,10 @@ pub(crate) async fn run(args: Args) -> Outcome {
 /// file when nothing is sealed under that any more.
 async fn change_key_file(config: &Config, database: &Path) -> Result<u64, Trouble> {
     // A database that this key file does not belong to is found out before the file is touched.
-    database::open(config, Use::Beside).await?;
+    database::beside(config, async |_| Ok(())).await?;
     let unusable = |error: KeyError| Trouble::new(format!("secrets.key: {error}"));
     let change = KeyChange::begin(&database::key_file(database), SystemDice.secret()).map_err(unusable)?;
-    let sealed = reseal(database::open(config, Use::Beside).await?.as_ref()).await?;
+    let sealed = database::beside(config, reseal).await?;
     change.finish().map_err(unusable)?;
     Ok(sealed)
 }

@@ -9,7 +9,7 @@ use stayhook_store::{NewToken, PropertyScope, Store, TokenLine};
 
 use crate::clock::{self, SystemDice};
 use crate::config::ConfigArgs;
-use crate::database::{self, Use};
+use crate::database;
 use crate::outcome::{Answer, Outcome, Trouble, complain, say};
 
 /// Looks after API tokens. Works beside a running server, which notices within 5 seconds.
@@ -78,8 +78,11 @@ async fn create(args: CreateArgs) -> Outcome {
     let name = named("--name", &args.name)?;
     let client = args.client.as_deref().map_or(Ok(name), |client| named("--client", client))?;
     let scopes = args.scopes.iter().map(|scope| known_scope(scope)).collect::<Result<Vec<_>, _>>()?;
-    let store = database::open(&args.config.load(Vec::new())?, Use::Beside).await?;
-    let token = make(store.as_ref(), args.name, client, scopes, args.properties.0).await?;
+    let config = args.config.load(Vec::new())?;
+    let token = database::beside(&config, async |store| {
+        make(store, args.name, client, scopes, args.properties.0).await
+    })
+    .await?;
     say(&token);
     Ok(Answer::Yes)
 }
@@ -99,8 +102,11 @@ pub(crate) async fn make(
 }
 
 async fn list(args: ListArgs) -> Outcome {
-    let store = database::open(&args.config.load(Vec::new())?, Use::Beside).await?;
-    let tokens = store.tokens().await.map_err(|error| database::trouble(&error))?;
+    let config = args.config.load(Vec::new())?;
+    let tokens = database::beside(&config, async |store| {
+        store.tokens().await.map_err(|error| database::trouble(&error))
+    })
+    .await?;
     let mut rows =
         vec![["ID", "NAME", "CLIENT", "SCOPES", "PROPERTIES", "CREATED", "REVOKED"].map(str::to_owned)];
     rows.extend(tokens.iter().map(row));
@@ -111,9 +117,11 @@ async fn list(args: ListArgs) -> Outcome {
 }
 
 async fn revoke(args: RevokeArgs) -> Outcome {
-    let store = database::open(&args.config.load(Vec::new())?, Use::Beside).await?;
-    let revoked =
-        store.revoke_token(args.id, clock::now()).await.map_err(|error| database::trouble(&error))?;
+    let config = args.config.load(Vec::new())?;
+    let revoked = database::beside(&config, async |store| {
+        store.revoke_token(args.id, clock::now()).await.map_err(|error| database::trouble(&error))
+    })
+    .await?;
     if revoked {
         return Ok(Answer::Yes);
     }

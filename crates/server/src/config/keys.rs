@@ -23,7 +23,7 @@ const fn key(name: &'static str, set: fn(&mut Config, &Given) -> Result<(), Stri
 const MIB: u64 = 1024 * 1024;
 
 /// All of them. `event_types` and `profiles` have names of the operator's own below them:
-/// see [`set_event_type`] and [`refuse_profile`].
+/// see [`set_event_type`] and [`super::profiles::set`].
 pub(super) const KEYS: &[Key] = &[
     key("server.listen", |c, g| put(&mut c.server.listen, read::address(g))),
     key("server.admin_listen", |c, g| set(&mut c.server.admin_listen, read::address(g))),
@@ -85,7 +85,9 @@ pub(super) const KEYS: &[Key] = &[
         put(&mut c.secrets.older_keys, read::list(g, sealing_key, r#"["the key before this one"]"#))
     }),
     key("entitlements.default", |c, g| put(&mut c.entitlements.default, read::yes_or_no(g))),
-    key("profiles.default", |c, g| put(&mut c.profiles.default, profile(g))),
+    key("profiles.default", |c, g| {
+        put(&mut c.profiles.default, read::text(g, "the name of a profile, such as nowistay"))
+    }),
 ];
 
 /// Sections whose entries the operator names.
@@ -114,11 +116,6 @@ pub(super) fn set_event_type(config: &mut Config, name: &str, given: &Given) -> 
     config.event_types.retain(|known| known.name != kind.name);
     config.event_types.push(kind);
     Ok(())
-}
-
-/// Profiles beside the default one.
-pub(super) fn refuse_profile() -> String {
-    "profiles of your own are not available yet: remove it".to_owned()
 }
 
 fn sealing_key(given: &Given) -> Result<Zeroizing<String>, String> {
@@ -155,19 +152,6 @@ fn database(given: &Given) -> Result<Database, String> {
         }
         Some(path) => Ok(Database::Sqlite(path.into())),
         None => Err("expected sqlite://PATH or postgres://…, such as sqlite://stayhook.db".to_owned()),
-    }
-}
-
-fn profile(given: &Given) -> Result<String, String> {
-    const LATER: [&str; 5] =
-        ["standard-webhooks", "bookingscheduler", "bookingkit", "nowbookit", "ticketing"];
-    let name = read::text(given, "the name of a profile, such as nowistay")?;
-    match name.as_str() {
-        "nowistay" => Ok(name),
-        later if LATER.contains(&later) => {
-            Err(format!("the profile {later} is not available yet: use nowistay"))
-        }
-        other => Err(format!("there is no profile {other:?}: use nowistay")),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::{ConfigError, Origin};
 use super::keys::{self, EVENT_TYPES, KEYS, PROFILES};
 use super::sources::{Setting, document, environment, pair, variables};
-use super::{Config, Database, rules};
+use super::{Config, Database, profiles, rules};
 
 const DEFAULT_FILE: &str = "stayhook.toml";
 
@@ -94,11 +94,15 @@ fn assemble(settings: &[Setting]) -> Result<Config, ConfigError> {
     for setting in settings {
         apply(&mut config, setting)?;
     }
-    rules::check(&config).map_err(|(key, what)| {
-        let origin = settings.iter().rev().find(|setting| setting.path() == key);
+    let broken = |key: String, what: String| {
+        // The setting of this key, or the one that the key is in.
+        let holds = |path: &str| key == path || key.strip_prefix(path).is_some_and(|it| it.starts_with('.'));
+        let origin = settings.iter().rev().find(|setting| holds(&setting.path()));
         let origin = origin.or(settings.last()).map_or(Origin::Flag("configuration"), |it| it.origin.clone());
         ConfigError::key(origin, key, what)
-    })?;
+    };
+    rules::check(&config).map_err(|(key, what)| broken(key.to_owned(), what))?;
+    config.wire_profiles().map_err(|(key, what)| broken(key, what))?;
     Ok(config)
 }
 
@@ -111,7 +115,8 @@ fn apply(config: &mut Config, setting: &Setting) -> Result<(), ConfigError> {
         EVENT_TYPES => {
             keys::set_event_type(config, &setting.key, &setting.given).map_err(|what| setting.wrong(what))
         }
-        PROFILES => Err(setting.wrong(keys::refuse_profile())),
+        PROFILES => profiles::set(&mut config.profiles, &setting.key, &setting.given)
+            .map_err(|what| setting.wrong(what)),
         _ => Err(ConfigError::unknown(setting.origin.clone(), &path)),
     }
 }

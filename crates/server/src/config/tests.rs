@@ -178,9 +178,25 @@ fn every_wrong_value_is_named_with_what_is_expected() {
         ("secrets.older_keys", r#"["c2hvcnQ="]"#, "32 random bytes"),
         ("secrets.older_keys", r#""AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=""#, "a list"),
         ("entitlements.default", "1", "true or false"),
-        ("profiles.default", r#""ticketing""#, "not available yet"),
-        ("profiles.default", r#""nowstay""#, "no profile"),
-        ("profiles.mine", r#"{ extends = "nowistay" }"#, "not available yet"),
+        ("profiles.default", r#""nowstay""#, "did you mean `nowistay`?"),
+        ("profiles.default", "7", "in quotes"),
+        ("profiles.mine", r#""nowistay""#, "expected a table"),
+        ("profiles.mine", r#"{ extends = "nowstay" }"#, "profiles.mine.extends: there is no profile"),
+        (
+            "profiles.mine",
+            r#"{ extends = "nowistay", method = "GET" }"#,
+            "profiles.mine.method: \"GET\" is not one of",
+        ),
+        (
+            "profiles.nowistay",
+            "{ headrs = {} }",
+            "profiles.nowistay.headrs: unknown key: did you mean `headers`?",
+        ),
+        (
+            "profiles.mine",
+            r#"{ extends = "bookingkit", auth = { deployment = { type = "oauth2_client_credentials", token_url = "https://10.0.0.1/", client_id = "a", client_secret_env = "B" } } }"#,
+            "profiles.mine.auth.deployment.token_url: is refused",
+        ),
         ("event_types.table", "{ closed = {} }", "in quotes"),
         (r#"event_types."a.b""#, r#"{ schema = { type = "text" } }"#, "schema: /type "),
         (
@@ -269,7 +285,7 @@ fn shown_keys(reference: &str) -> BTreeSet<String> {
             keys.insert(format!("{section}.{key}"));
         }
     }
-    keys.retain(|key| !key.starts_with("event_types."));
+    keys.retain(|key| !key.starts_with("event_types.") && !key.starts_with("profiles.acme."));
     keys
 }
 

@@ -10,7 +10,7 @@ use stayhook_core::{
     verify,
 };
 use stayhook_store::{
-    IdempotencyClaim, Intake, Keyring, NewRow, NewWebhook, SqliteOptions, SqliteStore, Store, Target,
+    Body, IdempotencyClaim, Intake, Keyring, NewRow, NewWebhook, SqliteOptions, SqliteStore, Store, Target,
     TargetFate,
 };
 use stayhook_testkit::{Postgres, Receiver, Reply};
@@ -188,7 +188,7 @@ fn row(number: u32, webhook: WebhookId, client: &ClientId) -> NewRow {
             key: stayhook_core::IdempotencyKey::parse(&format!("Order {number}")).unwrap(),
             content: [1; 32],
         }),
-        bodies: vec![Bytes::from(format!("{number:0>600}"))],
+        bodies: vec![Body { profile: "nowistay".into(), bytes: Bytes::from(format!("{number:0>600}")) }],
         targets: vec![Target {
             webhook,
             body: 0,

@@ -14,6 +14,7 @@ mod copy;
 mod demo;
 mod deploy;
 mod listen;
+mod profile;
 mod rekey;
 mod send;
 mod serve;

@@ -84,7 +84,7 @@ fn what_it_cannot_start_with_is_named() {
     let serve = |set: &str| sandbox.run(&["serve", "--listen", "127.0.0.1:0", "--set", set]);
     serve(r#"server.roles=["api"]"#).is_trouble(&["server.roles", "SQLite"]);
     serve("egress.ca_file=nope.pem").is_trouble(&["egress.ca_file", "nope.pem"]);
-    serve("profiles.default=ticketing").is_trouble(&["profiles.default", "not available yet"]);
+    serve("profiles.default=tickets").is_trouble(&["profiles.default", "there is no profile"]);
     serve("database.url=sqlite:///proc/stayhook.db").is_trouble(&["/proc/stayhook.db"]);
     sandbox.run(&["serve", "--listen", "8080"]).is_trouble(&["--listen", "server.listen", "127.0.0.1:8080"]);
 }

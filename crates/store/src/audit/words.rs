@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use stayhook_core::{Description, DisabledReason, EventKind, EventPattern, State, Status, UnixMs, Webhook};
 
 use crate::TokenLine;
-use crate::columns::{properties_text, schema_text};
+use crate::columns::{GONE, properties_text, schema_text};
 
 /// The member that names the kind of a webhook's credentials.
 pub(super) const AUTH: &str = "auth";
@@ -38,6 +38,7 @@ pub(super) fn webhook_members(webhook: &Webhook, credentials: Option<&str>) -> M
 fn reason_text(reason: &DisabledReason) -> &str {
     match reason {
         DisabledReason::Failing => "failing",
+        DisabledReason::Gone => GONE,
         DisabledReason::Admin(words) => words,
     }
 }

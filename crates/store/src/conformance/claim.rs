@@ -86,6 +86,47 @@ pub async fn a_flooded_webhook_delays_nobody(store: Any) {
     assert!(quiet.is_subset(&seen), "{seen:?}");
 }
 
+/// A webhook of that client with a delivery that is due.
+async fn due_for(store: &Any, client_name: &str, ms: i64, number: u16) -> WebhookId {
+    let mut new = new_webhook(101);
+    (new.client, new.limit) = (client(client_name), 10_000);
+    let id = store.create_webhook(new).await.unwrap().webhook.id;
+    wait(store, id, event_id(ms, number)).await;
+    id
+}
+
+pub async fn a_client_with_many_webhooks_delays_no_other(store: Any) {
+    for number in 0..40 {
+        due_for(&store, "large", 0, number).await;
+    }
+    let small = due_for(&store, "small", 1_000, 1).await;
+    let claimed = claim_of(&store, at(2_000), 8, 4, vec![]).await;
+    assert!(claimed.due.iter().any(|it| it.webhook == small));
+    assert_eq!(claimed.due.len(), 8, "the room that is left is used");
+}
+
+pub async fn clients_take_turns(store: Any) {
+    let names = ["a", "b", "c", "d", "e"];
+    for (number, name) in (0..).zip(names) {
+        for more in 0..3 {
+            due_for(&store, name, 0, number * 10 + more).await;
+        }
+    }
+    let mut after = None;
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let claim = crate::Claim { now: at(1), lease: LEASE, lanes: 2, per_lane: 1, skip: vec![], after };
+        let claimed = store.claim(claim).await.unwrap();
+        for due in &claimed.due {
+            seen.push(read(&store, due.webhook).await.client.to_string());
+        }
+        after = claimed.last;
+    }
+    let mut twice = names.map(str::to_owned).to_vec();
+    twice.extend(names.map(str::to_owned));
+    assert_eq!(seen, twice);
+}
+
 pub async fn skipped_webhooks_are_left_alone(store: Any) {
     let (full, free) = (webhook(&store).await, webhook(&store).await);
     wait(&store, full, event_id(0, 1)).await;

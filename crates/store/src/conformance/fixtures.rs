@@ -10,9 +10,10 @@ use stayhook_core::{
 };
 
 use crate::{
-    AuditFilter, AuditLine, Author, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter,
-    DeliveryLine, HandoffId, IdempotencyClaim, Intake, NewRow, NewWebhook, Order, Origin, PageRequest, Patch,
-    Receipt, Registered, Reply, Rotation, Scope, Step, Store, Sweep, Swept, Target, TargetFate, Tried,
+    AuditFilter, AuditLine, Author, Body, Claim, Claimed, Conclude, Concluded, Conclusion, DeliveryFilter,
+    DeliveryLine, HandoffId, HoldLimits, IdempotencyClaim, Intake, NewRow, NewWebhook, Order, Origin,
+    PageRequest, Patch, Receipt, Registered, Reply, Rotation, Scope, Step, Store, Sweep, Swept, Target,
+    TargetFate, Tried,
 };
 
 pub(super) type Any = Arc<dyn Store>;
@@ -85,9 +86,14 @@ pub(super) fn row(id: EventId, targets: &[(WebhookId, TargetFate)]) -> NewRow {
         client: client("bookings"),
         origin: None,
         idempotency: None,
-        bodies: vec![Bytes::from(format!("body of {id}"))],
+        bodies: vec![body(&format!("body of {id}"))],
         targets: targets.iter().map(target).collect(),
     }
+}
+
+/// A body of the usual profile.
+pub(super) fn body(text: &str) -> Body {
+    Body { profile: "nowistay".into(), bytes: Bytes::copy_from_slice(text.as_bytes()) }
 }
 
 pub(super) fn key(text: &str, content: u8) -> Option<IdempotencyClaim> {
@@ -112,7 +118,7 @@ pub(super) async fn wait(store: &Any, webhook: WebhookId, event: EventId) {
 pub(super) fn tried(outcome: Outcome, ended: UnixMs) -> Step {
     let reply = match outcome {
         Outcome::Accepted => Reply { status: Some(200), fault: None, body: Bytes::from_static(b"ok") },
-        Outcome::Failed { .. } | Outcome::Moved | Outcome::Again { .. } => {
+        Outcome::Failed { .. } | Outcome::Moved | Outcome::Again { .. } | Outcome::Gone => {
             let fault = Fault::new(FaultClass::Status, "the receiver answered 500");
             Reply { status: Some(500), fault: Some(fault), body: Bytes::from_static(b"oops") }
         }
@@ -123,7 +129,7 @@ pub(super) fn tried(outcome: Outcome, ended: UnixMs) -> Step {
     };
     let duration = Span::millis(100);
     let started_at = ended.before(duration);
-    Step::Tried(Tried { started_at, duration, outcome, roll: Roll(0), url_number: 1, reply })
+    Step::Tried(Tried { started_at, duration, outcome, roll: Roll(0), backoff: None, url_number: 1, reply })
 }
 
 pub(super) fn failed(ended: UnixMs) -> Step {
@@ -181,7 +187,7 @@ pub(super) async fn claim_of(
     per_lane: usize,
     skip: Vec<WebhookId>,
 ) -> Claimed {
-    store.claim(Claim { now, lease: LEASE, lanes, per_lane, skip }).await.unwrap()
+    store.claim(Claim { now, lease: LEASE, lanes, per_lane, skip, after: None }).await.unwrap()
 }
 
 pub(super) async fn sweep(store: &Any, now: UnixMs) -> Swept {
@@ -190,7 +196,10 @@ pub(super) async fn sweep(store: &Any, now: UnixMs) -> Swept {
 
 pub(super) async fn sweep_of(store: &Any, now: UnixMs, batch: usize) -> Swept {
     let disable = DisableRule::default();
-    store.sweep(Sweep { now, keep: KEEP, prune: KEEP, disable, batch }).await.unwrap()
+    store
+        .sweep(Sweep { now, keep: KEEP, prune: KEEP, disable, hold: HoldLimits::default(), batch })
+        .await
+        .unwrap()
 }
 
 pub(super) async fn change(store: &Any, id: WebhookId, change: WebhookChange, now: UnixMs) -> Registered {

@@ -1,6 +1,5 @@
 //! Events as they are accepted.
 
-use bytes::Bytes;
 use stayhook_core::{BookingId, End, Reason, State, StatusChange};
 
 use super::fixtures::*;
@@ -132,12 +131,12 @@ pub async fn skipped_targets_say_why(store: Any) {
 pub async fn each_webhook_gets_its_own_bytes(store: Any) {
     let ids = [webhook(&store).await, webhook(&store).await, webhook(&store).await];
     let mut new = row(event_id(1, 0), &[]);
-    new.bodies = vec![Bytes::from_static(b"first"), Bytes::from_static(b"second")];
+    new.bodies = vec![body("first"), body("second")];
     let target = |(webhook, body)| Target { webhook, body, fate: TargetFate::Wait };
     new.targets = ids.into_iter().zip([1, 0, 1]).map(target).collect();
     accept(&store, vec![new]).await;
     let due = claim(&store, at(2)).await.due;
-    let body = |id| due.iter().find(|it| it.webhook == id).map(|it| it.body.clone()).unwrap();
+    let body = |id| due.iter().find(|it| it.webhook == id).map(|it| it.body.bytes.clone()).unwrap();
     assert_eq!(ids.map(body), [&b"second"[..], b"first", b"second"]);
 }
 

@@ -135,7 +135,17 @@ pub async fn what_is_too_old_expires_again(store: Any) {
     wait(&store, id, event).await;
     let sweep_at = async |now| {
         let disable = stayhook_core::DisableRule::default();
-        store.sweep(Sweep { now, keep: KEEP, prune: KEEP.times(2), disable, batch: 100 }).await.unwrap()
+        store
+            .sweep(Sweep {
+                now,
+                keep: KEEP,
+                prune: KEEP.times(2),
+                disable,
+                hold: crate::HoldLimits::default(),
+                batch: 100,
+            })
+            .await
+            .unwrap()
     };
     let late = at(1).after(KEEP);
     assert_eq!(sweep_at(late).await.expired, 1);

@@ -45,7 +45,7 @@ pub async fn a_delivered_delivery_is_sent_again(store: Any) {
     assert_eq!(log(&store, id, &Default::default()).await, [waiting]);
 
     let due = claim_one(&store, at(1_000)).await;
-    assert_eq!((due.body.as_ref(), due.progress.steps), (format!("body of {event}").as_bytes(), 0));
+    assert_eq!((due.body.bytes.as_ref(), due.progress.steps), (format!("body of {event}").as_bytes(), 0));
     assert_eq!(due.booking, Some(stayhook_core::BookingId::Number(9001)));
     let fates = conclude_due(&store, &due, failed(at(2_000)), at(2_000)).await;
     assert_eq!(fates, [Fate::Written(Next::Retry { due: at(62_000), steps: 1 })]);

@@ -1,6 +1,5 @@
 //! What becomes of old events.
 
-use bytes::Bytes;
 use stayhook_core::{End, Reason, Span, State, UnixMs};
 
 use super::fixtures::*;
@@ -19,7 +18,10 @@ pub async fn what_waits_too_long_expires(store: Any) {
     let disable = stayhook_core::DisableRule::default();
     let sweep_at = async |now| {
         let prune = KEEP.times(2);
-        store.sweep(Sweep { now, keep: KEEP, prune, disable, batch: 100 }).await.unwrap()
+        store
+            .sweep(Sweep { now, keep: KEEP, prune, disable, hold: crate::HoldLimits::default(), batch: 100 })
+            .await
+            .unwrap()
     };
     let early = sweep_at(at(0).after(KEEP)).await;
     assert_eq!((early.expired, early.next), (0, Some(too_late())));
@@ -36,7 +38,7 @@ pub async fn pruning_leaves_nothing_behind(store: Any) {
     let ids = [webhook(&store).await, webhook(&store).await, webhook(&store).await];
     let mut all = row(event_id(0, 0), &ids.map(|id| (id, TargetFate::Send)));
     all.idempotency = key("order-1", 1);
-    all.bodies.push(Bytes::from_static(b"another body"));
+    all.bodies.push(body("another body"));
     all.targets[1].body = 1;
     all.targets[2].fate = TargetFate::Skip(Reason::NotEntitled);
     let handoff = accept(&store, vec![all]).await.handoff.unwrap();

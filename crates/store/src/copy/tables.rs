@@ -92,6 +92,7 @@ pub(crate) const TABLES: &[Table] = &[
                 text("idempotency_key"),
                 bytes("targets"),
                 bytes("body"),
+                text("profiles"),
             ],
         )
     },
@@ -196,6 +197,11 @@ pub(crate) const TABLES: &[Table] = &[
             int("failing_last"),
             text("closing"),
             int("closing_at"),
+            text("client"),
+            int("look_at"),
+            event("closing_from"),
+            event("closing_before"),
+            flag("freeing"),
         ],
     ),
     table(
@@ -209,6 +215,9 @@ pub(crate) const TABLES: &[Table] = &[
             int("steps"),
             text("booking"),
             column("leased", Kind::Lease),
+            int("seq"),
+            int("parked_due"),
+            text("gathered"),
         ],
     ),
     Table {

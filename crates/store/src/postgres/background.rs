@@ -180,7 +180,7 @@ async fn watch(
                 continue;
             }
             Some(Signal::Inbox) => looks = INBOX_LOOKS,
-            Some(Signal::Registry) | None => {}
+            Some(Signal::Held | Signal::Registry) | None => {}
         }
         match look(&shared).await {
             Ok(seen) => {
@@ -201,13 +201,19 @@ struct Seen {
     generation: i64,
     due: bool,
     inbox: bool,
+    held: bool,
 }
 
 async fn look(shared: &Shared) -> Result<Seen, Failure> {
     let mut held = shared.pooled().await?;
     let result = work!(held, PATIENCE, None, |conn| async {
         let row = sqlx::query(sql::LOOK).fetch_one(conn).await?;
-        Ok(Seen { generation: row.try_get(0)?, due: row.try_get(1)?, inbox: row.try_get(2)? })
+        Ok(Seen {
+            generation: row.try_get(0)?,
+            due: row.try_get(1)?,
+            inbox: row.try_get(2)?,
+            held: row.try_get(3)?,
+        })
     });
     held.done(result)
 }
@@ -221,5 +227,8 @@ fn tell(seen: &Seen, known: &mut Option<i64>, signals: &mpsc::Sender<Signal>) {
     }
     if seen.inbox {
         let _ = signals.try_send(Signal::Inbox);
+    }
+    if seen.held {
+        let _ = signals.try_send(Signal::Held);
     }
 }

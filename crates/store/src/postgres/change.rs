@@ -1,18 +1,17 @@
 //! Changing a webhook, and what that means for deliveries that wait.
 
-use std::collections::HashSet;
-
 use sqlx::PgConnection;
 use stayhook_core::{
-    Credentials, Description, Effects, EventPattern, Held, Reason, Status, Subscription, UnixMs, Webhook,
-    WebhookId,
+    Credentials, Description, Effects, EventPattern, Held, Ordering, Reason, Status, Subscription, UnixMs,
+    Webhook, WebhookId,
 };
 
 use super::clock::Shift;
 use super::closing::{self, CLOSED_AT_ONCE, cancel};
 use super::failure::Failure;
 use super::lanes::{Lanes, write_failing};
-use super::rows::{self, int};
+use super::release::Part;
+use super::rows::{self, int, limit};
 use super::{audit, registry, sql, webhooks};
 use crate::audit::{Entry, NewCredentials};
 use crate::columns::{Name, StoredWebhook, list_text, seal_credentials, status_columns};
@@ -68,6 +67,7 @@ pub(super) async fn change(
     let kinds = replaced.as_ref().map(|it| &it.kinds);
     audit::write(conn, &Entry::changed(&asked.order.by, &stored.webhook, &next, kinds)).await?;
     switch(conn, shift, &stored.webhook, &next, asked.order.at).await?;
+    reorder(conn, shift, &stored.webhook, &next, asked.order.at).await?;
     follow(conn, shift, &next, effects, asked.order.at, asked.retry_by).await?;
     registry::bump(conn, id).await?;
     stored.webhook = next;
@@ -132,7 +132,8 @@ async fn switch(
     }
     write_failing(conn, next.id, &next.status).await?;
     let held = matches!(next.status, Status::Paused { .. });
-    sqlx::query(sql::SET_HELD).bind(next.id.0).bind(held).execute(&mut *conn).await?;
+    let now = shift.there(at);
+    sqlx::query(sql::SET_HELD).bind(next.id.0).bind(held).bind(now).execute(&mut *conn).await?;
     if matches!(before.status, Status::Disabled { .. }) {
         closing::reopen(conn, shift, next.id, at).await?;
     }
@@ -166,12 +167,13 @@ async fn follow(
     }
     match effects.release {
         None | Some(Held::Deliver) => Ok(()),
-        Some(Held::Latest) => keep_latest(conn, id, at).await,
-        Some(Held::Discard) => discard(conn, id, at).await,
+        Some(Held::Latest) => release(conn, shift, id, Reason::Superseded, at).await,
+        Some(Held::Discard) => release(conn, shift, id, Reason::Discarded, at).await,
     }
 }
 
 async fn pull_forward(conn: &mut PgConnection, id: WebhookId, due: i64) -> Result<(), Failure> {
+    sqlx::query(sql::PARK_FORWARD).bind(id.0).bind(due).execute(&mut *conn).await?;
     let pulled = sqlx::query(sql::PULL_FORWARD).bind(id.0).bind(due).execute(&mut *conn).await?;
     if pulled.rows_affected() > 0 {
         sqlx::query(sql::LANES_DUE_BY).bind([id.0]).bind([due]).execute(conn).await?;
@@ -195,22 +197,38 @@ async fn drop_unsubscribed(
     cancel(conn, id, dropped, Reason::Unsubscribed, at).await
 }
 
-/// Of each booking the newest stays; what belongs to no booking stays too.
-async fn keep_latest(conn: &mut PgConnection, id: WebhookId, at: UnixMs) -> Result<(), Failure> {
-    let mut seen = HashSet::new();
-    let mut superseded = Vec::new();
-    for row in sqlx::query(sql::WAITING).bind(id.0).fetch_all(&mut *conn).await? {
-        let event = rows::event_id(&row, 0)?;
-        let booking = rows::booking(&row, 1, &Name("pending", event))?;
-        if booking.is_some_and(|it| !seen.insert(it.key())) {
-            superseded.push(event);
-        }
+/// Cancels what was held: of each booking all but the newest, or everything.
+async fn release(
+    conn: &mut PgConnection,
+    shift: Shift,
+    id: WebhookId,
+    reason: Reason,
+    at: UnixMs,
+) -> Result<(), Failure> {
+    match Part::all(conn, id, reason, at).await? {
+        Some(part) => part.begin(conn, shift, id).await,
+        None => Ok(()),
     }
-    cancel(conn, id, superseded, Reason::Superseded, at).await
 }
 
-async fn discard(conn: &mut PgConnection, id: WebhookId, at: UnixMs) -> Result<(), Failure> {
-    let waiting = sqlx::query(sql::WAITING).bind(id.0).fetch_all(&mut *conn).await?;
-    let waiting: Result<Vec<_>, Failure> = waiting.iter().map(|row| rows::event_id(row, 0)).collect();
-    cancel(conn, id, waiting?, Reason::Discarded, at).await
+/// Where the order does not matter any more, what is parked becomes due: some of it at once, the
+/// rest by the sweeper. Where it begins to matter, claims see to it.
+async fn reorder(
+    conn: &mut PgConnection,
+    shift: Shift,
+    before: &Webhook,
+    next: &Webhook,
+    at: UnixMs,
+) -> Result<(), Failure> {
+    if before.options.ordering == next.options.ordering {
+        return Ok(());
+    }
+    let free = next.options.ordering == Ordering::None;
+    sqlx::query(sql::SET_FREEING).bind(next.id.0).bind(free).execute(&mut *conn).await?;
+    if free {
+        let query = sqlx::query(sql::FREE).bind(next.id.0).bind(shift.there(at));
+        query.bind(limit(CLOSED_AT_ONCE)).execute(&mut *conn).await?;
+        sqlx::query(sql::RING_DUE).execute(conn).await?;
+    }
+    Ok(())
 }

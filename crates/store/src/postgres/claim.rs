@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use sqlx::{PgConnection, Row as _};
-use stayhook_core::{BookingId, EventId, EventType, Progress, WebhookId};
+use stayhook_core::{BookingId, EventId, EventType, Ordering, Progress, WebhookId};
 use uuid::Uuid;
 
 use super::clock::{Shift, Timing};
@@ -13,11 +13,12 @@ use super::failure::Failure;
 use super::lanes::Lanes;
 use super::rows::{self, limit};
 use super::sql;
+use super::turns::{self, Chosen, Lane};
 use super::writes::Writes;
-use crate::columns::Name;
+use crate::columns::{Name, parse_profile};
 use crate::records::Record;
 use crate::targets::Targets;
-use crate::{Claim, Claimed, Due};
+use crate::{Body, Claim, Claimed, Due};
 
 /// Claims what is due. A webhook that has more than its share due goes to the end of the
 /// queue.
@@ -28,17 +29,41 @@ pub(super) async fn claim(
     claim: &Claim,
 ) -> Result<Claimed, Failure> {
     let shift = Shift::read(conn, timing, claim.now).await?;
-    let skip: Vec<i64> = claim.skip.iter().map(|it| it.0).collect();
-    let query = sqlx::query_scalar(sql::DUE_LANES).bind(shift.there(claim.now)).bind(&skip);
-    let lanes: Vec<i64> = query.bind(limit(claim.lanes)).fetch_all(&mut *conn).await?;
+    let Chosen { lanes: chosen, last } = turns::choose(conn, shift, claim).await?;
+    let lanes: Vec<i64> = chosen.iter().map(|it| it.webhook).collect();
     let mut due = Vec::new();
     if !lanes.is_empty() {
+        keep_order(conn, shift, claim, &chosen).await?;
         let leased = lease(conn, node, shift, claim, &lanes).await?;
         due = with_bodies(conn, leased).await?;
         sqlx::query(sql::SET_LANES_DUE).bind(&lanes).bind(shift.there(claim.now)).execute(&mut *conn).await?;
     }
+    let skip: Vec<i64> = claim.skip.iter().map(|it| it.0).collect();
     let next: Option<i64> = sqlx::query_scalar(sql::NEXT_LANE).bind(&skip).fetch_optional(conn).await?;
-    Ok(Claimed { due, next: next.map(|it| shift.here(it)) })
+    Ok(Claimed { due, next: next.map(|it| shift.here(it)), last })
+}
+
+/// Where the order is strict, parks what is due although one of its booking is before it: it came
+/// to wait while the order did not matter. Usually there is none.
+async fn keep_order(
+    conn: &mut PgConnection,
+    shift: Shift,
+    claim: &Claim,
+    chosen: &[Lane],
+) -> Result<(), Failure> {
+    let with = |wanted: &[Ordering]| -> Vec<i64> {
+        let matches = |it: &&Lane| wanted.iter().any(|ordering| ordering.as_str() == it.ordering);
+        chosen.iter().filter(matches).map(|it| it.webhook).collect()
+    };
+    let (newest, strict) = (with(&[Ordering::Newest]), with(&[Ordering::Booking, Ordering::Newest]));
+    let now = shift.there(claim.now);
+    if !newest.is_empty() {
+        sqlx::query(sql::SUPERSEDE).bind(newest).bind(now).execute(&mut *conn).await?;
+    }
+    if !strict.is_empty() {
+        sqlx::query(sql::PARK).bind(strict).bind(now).execute(conn).await?;
+    }
+    Ok(())
 }
 
 struct Leased {
@@ -130,12 +155,15 @@ struct Content {
     targets: Targets,
     /// By number.
     bodies: HashMap<u8, Bytes>,
+    /// Of the bodies.
+    profiles: Option<String>,
 }
 
 impl Content {
-    fn body_of(&self, webhook: WebhookId) -> Option<Bytes> {
+    fn body_of(&self, webhook: WebhookId) -> Option<Body> {
         let target = self.targets.0.iter().find(|it| it.webhook == webhook)?;
-        self.bodies.get(&target.body).cloned()
+        let profile = parse_profile(self.profiles.as_deref(), target.body)?;
+        Some(Body { profile, bytes: self.bodies.get(&target.body)?.clone() })
     }
 }
 
@@ -150,7 +178,7 @@ async fn contents(conn: &mut PgConnection, events: &[Uuid]) -> Result<HashMap<Ev
             several.push(event.as_uuid());
         }
         let bodies = HashMap::from([(0, rows::bytes(&row, 3)?)]);
-        contents.insert(event, Content { kind, targets, bodies });
+        contents.insert(event, Content { kind, targets, bodies, profiles: row.try_get(4)? });
     }
     if !several.is_empty() {
         for row in sqlx::query(sql::BODIES).bind(several).fetch_all(conn).await? {

@@ -152,7 +152,7 @@ impl<'a> Settling<'a> {
         let outcome = tried.outcome_at(standing.map(|it| it.url_number));
         let attempt = Attempt { outcome, finished_at: tried.started_at.after(tried.duration) };
         let status = standing.map(|it| &it.status);
-        let verdict = decide(it.progress, status, attempt, &self.batch.policy, tried.roll);
+        let verdict = decide(it.progress, status, attempt, &tried.policy(&self.batch.policy), tried.roll);
         self.writes.record(Record::tried(it.webhook, it.event, it.progress, tried, verdict.next));
         match verdict.next {
             Next::Retry { due, steps } => {

@@ -77,6 +77,7 @@ fn read(row: &PgRow) -> Result<Collected, Failure> {
         client: rows::client(row, 5, &name)?,
         origin: origin.map(|_| rows::client(row, 6, &name)).transpose()?,
         data: name.valid("data", Json::parse(data.as_bytes(), DEPTH).ok())?,
+        raw: Some(data.into()),
         idempotency_key: None,
     };
     Ok(Collected { event, new })

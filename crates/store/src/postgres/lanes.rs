@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{PgConnection, Row as _};
-use stayhook_core::{End, Failing, Reason, Status, UnixMs, Webhook, WebhookId};
+use stayhook_core::{End, Failing, Reason, Span, Status, UnixMs, Webhook, WebhookId};
 
 use super::clock::Shift;
 use super::failure::Failure;
@@ -12,6 +12,10 @@ use super::{audit, closing, registry, rows, sql, webhooks};
 use crate::audit::Entry;
 use crate::columns::status_columns;
 use crate::{Author, Scope, StatusChanged};
+
+/// What is held is looked at no later than so long after it became more: see `hold`. `INTAKE` has
+/// the same number.
+const SOON: Span = Span::millis(500);
 
 /// The lanes of one transaction.
 pub(super) struct Lanes {
@@ -110,6 +114,19 @@ impl Lanes {
         Ok(())
     }
 
+    /// More is held for paused webhooks than before: that is looked at soon.
+    async fn look_soon(&self, conn: &mut PgConnection, now: UnixMs) -> Result<(), Failure> {
+        let is_paused = |it: &Standing| matches!(it.status, Status::Paused { .. });
+        let grown = |it: &Lane| it.due.is_some() && it.standing.as_ref().is_some_and(is_paused);
+        let grown = self.known.iter().filter(|(_, lane)| grown(lane));
+        let grown: Vec<i64> = grown.map(|(webhook, _)| webhook.0).collect();
+        if !grown.is_empty() {
+            let at = self.shift.there(now.after(SOON));
+            sqlx::query(sql::LOOK_AT).bind(grown).bind(at).execute(conn).await?;
+        }
+        Ok(())
+    }
+
     /// Writes what changed; of what a webhook that is disabled now still has waiting, `room`
     /// deliveries are cancelled at once and the rest by the sweeper.
     pub(super) async fn finish(
@@ -123,6 +140,7 @@ impl Lanes {
         let (webhooks, due): (Vec<i64>, Vec<i64>) = due.unzip();
         if !webhooks.is_empty() {
             sqlx::query(sql::LANES_DUE_BY).bind(webhooks).bind(due).execute(&mut *conn).await?;
+            self.look_soon(conn, now).await?;
         }
         let mut changes = Vec::new();
         for (webhook, lane) in self.known {

@@ -3,20 +3,21 @@
 //! flight. Every call reads one snapshot.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sqlx::{PgConnection, Row as _};
-use stayhook_core::{BookingId, EventId, EventType, Fault, FaultClass, Reason, UnixMs, WebhookId};
+use stayhook_core::{BookingId, EventId, EventType, Fault, FaultClass, UnixMs, WebhookId};
 use uuid::Uuid;
 
 use super::failure::Failure;
 use super::rows::{self, limit};
 use super::writes::keys;
 use super::{sql, webhooks};
-use crate::columns::{Name, parse_final};
+use crate::columns::{Name, parse_final, parse_profile};
 use crate::derived::Places;
 use crate::derived::{Facts, Head, Lane, Waiting, line};
 use crate::page::Gathering;
-use crate::{AttemptLine, DeliveryFilter, DeliveryLine, Page, PageRequest, Reply, Scope, TargetFate};
+use crate::{AttemptLine, DeliveryFilter, DeliveryLine, Page, PageRequest, Reply, Scope};
 
 /// So many deliveries are read at once in search of those that are wanted.
 const MOST_AT_ONCE: usize = 2_000;
@@ -60,11 +61,13 @@ pub(super) async fn delivery(
     webhook: WebhookId,
     event: EventId,
 ) -> Result<Option<(DeliveryLine, Vec<AttemptLine>)>, Failure> {
-    if !webhooks::is_seen(conn, scope, webhook).await? || !exists(conn, webhook, event).await? {
+    if !webhooks::is_seen(conn, scope, webhook).await? {
         return Ok(None);
     }
+    let Some(profile) = profile(conn, webhook, event).await? else { return Ok(None) };
     let lane = lanes(conn, &[webhook]).await?.remove(&webhook).unwrap_or_default();
     let Some(line) = lines(conn, &lane, webhook, &[event]).await?.pop() else { return Ok(None) };
+    let line = DeliveryLine { profile: Some(profile), ..line };
     Ok(Some((line, attempts(conn, webhook, event).await?)))
 }
 
@@ -154,12 +157,19 @@ fn is_about(kind: &EventType, booking: Option<&BookingId>, filter: &DeliveryFilt
         && (filter.booking.is_none() || filter.booking == booking.map(BookingId::key))
 }
 
-/// Whether the event was one for this webhook, so that there is a delivery.
-async fn exists(conn: &mut PgConnection, webhook: WebhookId, event: EventId) -> Result<bool, Failure> {
+/// The profile of what the webhook gets of an event; `None` where the event was not one for it.
+async fn profile(
+    conn: &mut PgConnection,
+    webhook: WebhookId,
+    event: EventId,
+) -> Result<Option<Arc<str>>, Failure> {
     let row = sqlx::query(sql::EVENT).bind(event.as_uuid()).fetch_optional(conn).await?;
-    let Some(row) = row else { return Ok(false) };
-    let mut targets = rows::targets(&row, 5, event)?.0.into_iter();
-    Ok(targets.any(|it| it.webhook == webhook && it.fate != TargetFate::Skip(Reason::Unsubscribed)))
+    let Some(row) = row else { return Ok(None) };
+    let targets = rows::targets(&row, 5, event)?;
+    let Some(target) = targets.delivery(webhook) else { return Ok(None) };
+    let profiles: Option<String> = row.try_get(6)?;
+    let profile = parse_profile(profiles.as_deref(), target.body);
+    Ok(Some(Name("events", event).valid("profiles", profile)?))
 }
 
 async fn attempts(

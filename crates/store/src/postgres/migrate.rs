@@ -10,9 +10,11 @@ use super::sql;
 use crate::StoreError;
 
 /// The statements that lead from each version to the next.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 4] = [
     include_str!("../../../../migrations/postgres/0001_init.sql"),
     include_str!("../../../../migrations/postgres/0002_administration.sql"),
+    include_str!("../../../../migrations/postgres/0003_order.sql"),
+    include_str!("../../../../migrations/postgres/0004_profiles.sql"),
 ];
 
 /// The version that this program works with.

@@ -120,7 +120,8 @@ statements! {
     /// The net under all notifications.
     LOOK = "SELECT (SELECT generation FROM stayhook.registry),
         EXISTS (SELECT FROM stayhook.lanes WHERE NOT held AND closing IS NULL AND due_at <= stayhook.clock()),
-        EXISTS (SELECT FROM stayhook.inbox WHERE taken_until IS NULL OR taken_until < stayhook.clock())";
+        EXISTS (SELECT FROM stayhook.inbox WHERE taken_until IS NULL OR taken_until < stayhook.clock()),
+        EXISTS (SELECT FROM stayhook.lanes WHERE held AND look_at <= stayhook.clock())";
 
     // Webhooks.
     /// So that the slots of a property are given one at a time.
@@ -132,7 +133,7 @@ statements! {
             credentials, version, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, 1, $6, $7, 'active', $8, $9, $10, $11, $12, $13, $14, 1, $15, $15)";
     INSERT_URL = "INSERT INTO stayhook.webhook_urls (webhook_id, number, url) VALUES ($1, $2, $3)";
-    INSERT_LANE = "INSERT INTO stayhook.lanes (webhook_id, held) VALUES ($1, false)";
+    INSERT_LANE = "INSERT INTO stayhook.lanes (webhook_id, client, held) VALUES ($1, $2, false)";
     WEBHOOK = select_webhook!("WHERE w.id = $1");
     WEBHOOKS = select_webhook!("WHERE w.id < $1 ORDER BY w.id DESC LIMIT $2");
     WEBHOOKS_OF_CLIENT = select_webhook!("WHERE w.id < $1 AND w.client = $3 ORDER BY w.id DESC LIMIT $2");
@@ -163,15 +164,29 @@ statements! {
         "SELECT ", status_columns!(), ", w.url_number, w.id
         FROM stayhook.webhooks w JOIN stayhook.lanes l ON l.webhook_id = w.id WHERE w.id = ANY($1)"
     );
-    LANES = "SELECT webhook_id, held, closing, closing_at FROM stayhook.lanes WHERE webhook_id = ANY($1)";
+    /// Where only a part is being cancelled, each delivery says for itself whether it is.
+    LANES = "SELECT webhook_id, held, CASE WHEN closing_before IS NULL THEN closing END, closing_at
+        FROM stayhook.lanes WHERE webhook_id = ANY($1)";
     SET_FAILING = "UPDATE stayhook.lanes SET failing_since = $2, failing_last = $3 WHERE webhook_id = $1";
-    SET_HELD = "UPDATE stayhook.lanes SET held = $2 WHERE webhook_id = $1";
+    /// From a pause on, what is held is looked at.
+    SET_HELD = "UPDATE stayhook.lanes SET held = $2, look_at = CASE WHEN $2 THEN $3::bigint END
+        WHERE webhook_id = $1";
     /// NULL is later than everything here.
     LANES_DUE_BY = "UPDATE stayhook.lanes l SET due_at = least(l.due_at, i.due_at)
         FROM unnest($1::bigint[], $2::bigint[]) i(webhook_id, due_at)
         WHERE l.webhook_id = i.webhook_id AND (l.due_at IS NULL OR l.due_at > i.due_at)";
-    CLOSE_LANE = "UPDATE stayhook.lanes SET closing = $2, closing_at = $3, due_at = $4 WHERE webhook_id = $1";
-    OPEN_LANE = "UPDATE stayhook.lanes SET closing = NULL, closing_at = NULL,
+    /// More is held than before: it is looked at soon.
+    LOOK_AT = "UPDATE stayhook.lanes SET look_at = $2
+        WHERE webhook_id = ANY($1) AND held AND (look_at IS NULL OR look_at > $2)";
+    CLOSE_LANE = "UPDATE stayhook.lanes SET closing = $2, closing_at = $3, due_at = $4, closing_from = NULL,
+            closing_before = NULL
+        WHERE webhook_id = $1";
+    /// Cancels only what is after $5 (if anything) and before $6.
+    CLOSE_PART = "UPDATE stayhook.lanes SET closing = $2, closing_at = $3, due_at = $4, closing_from = $5,
+            closing_before = $6
+        WHERE webhook_id = $1";
+    OPEN_LANE = "UPDATE stayhook.lanes SET closing = NULL, closing_at = NULL, closing_from = NULL,
+            closing_before = NULL,
             due_at = (SELECT min(due_at) FROM stayhook.pending WHERE webhook_id = $1)
         WHERE webhook_id = $1";
     DELETE_LANE = "DELETE FROM stayhook.lanes WHERE webhook_id = $1";
@@ -179,7 +194,7 @@ statements! {
     LAST_SUCCESS = "SELECT max(at + duration_ms) FROM stayhook.attempts
         WHERE webhook_id = $1 AND final = 'delivered' AND at + duration_ms >= $2";
     FAILURES_AFTER = "SELECT min(at + duration_ms), max(at + duration_ms) FROM stayhook.attempts
-        WHERE webhook_id = $1 AND fault IS NOT NULL AND fault <> 'interrupted' AND at + duration_ms > $2";
+        WHERE webhook_id = $1 AND fault IS NOT NULL AND fault NOT IN ('interrupted', 'postponed') AND at + duration_ms > $2";
 
     // What is written about deliveries.
     /// Attempts, what ends in `pending`, and what waits there from now on.
@@ -196,7 +211,8 @@ statements! {
         INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking)
         SELECT * FROM unnest($16::bigint[], $17::uuid[], $18::bigint[], $19::integer[], $20::integer[], $21::text[])
         ON CONFLICT (webhook_id, event_id) DO UPDATE SET due_at = excluded.due_at,
-            attempts = excluded.attempts, steps = excluded.steps, leased_by = NULL"
+            attempts = excluded.attempts, steps = excluded.steps, leased_by = NULL,
+            parked_due = excluded.parked_due"
     );
     /// The fences: of a handoff, that this node still has it and the delivery went no further;
     /// of a claim, that this node still leases it and it went no further.
@@ -213,7 +229,8 @@ statements! {
             WITH ORDINALITY i(webhook_id, event_id, attempts, handoff, place)
         ORDER BY i.place";
     /// The happy path, whole: accepted attempts under the same fences, finished handoffs, and
-    /// runs of failures that end by a success. Returns the places of what was written, and the
+    /// runs of failures that end by a success. Where the order is strict the lane is locked before
+    /// a delivery leaves `pending`, since the next one moves up. Returns the places of what was written, and the
     /// version of a webhook whose run of failures ended.
     DELIVERED = concat!(
         "WITH me AS MATERIALIZED (
@@ -222,12 +239,17 @@ statements! {
             SELECT * FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::bigint[],
                 $7::bigint[], $8::integer[], $9::integer[], $10::bytea[])
                 WITH ORDINALITY i(webhook_id, event_id, attempts, handoff, at, duration_ms, url_number, status, body, place)
+        ), locked AS MATERIALIZED (
+            SELECT l.webhook_id FROM stayhook.lanes l WHERE l.webhook_id IN (
+                SELECT w.id FROM stayhook.webhooks w
+                WHERE w.ordering <> 'none' AND w.id IN (SELECT webhook_id FROM input WHERE handoff IS NULL))
+            ORDER BY l.webhook_id FOR UPDATE
         ), mine AS MATERIALIZED (
             SELECT h.id FROM stayhook.handoffs h JOIN me ON me.id = h.node_id WHERE h.id = ANY($11)
         ), claimed AS (
             DELETE FROM stayhook.pending p USING input i, me
             WHERE i.handoff IS NULL AND p.webhook_id = i.webhook_id AND p.event_id = i.event_id
-                AND p.attempts = i.attempts AND p.leased_by = me.id
+                AND p.attempts = i.attempts AND p.leased_by = me.id AND (SELECT count(*) FROM locked) >= 0
             RETURNING i.place
         ), open AS (
             SELECT * FROM input i WHERE i.handoff IN (SELECT id FROM mine) AND NOT EXISTS (
@@ -280,13 +302,50 @@ statements! {
         SELECT $1, event_id, attempts + 1, $3, 0, NULL, NULL, NULL, NULL, NULL, NULL, 'cancelled', $4
         FROM closed ON CONFLICT (webhook_id, event_id, n) DO NOTHING"
     );
-    WAITING = "SELECT event_id, booking FROM stayhook.pending
-        WHERE webhook_id = $1 AND leased_by IS NULL ORDER BY event_id DESC";
+    /// The newest delivery that waits.
+    NEWEST_WAITING = "SELECT event_id FROM stayhook.pending
+        WHERE webhook_id = $1 AND leased_by IS NULL ORDER BY event_id DESC LIMIT 1";
+    /// Of the next $4 after $2 and before $3, cancels those that nobody holds, all of them or, with
+    /// $7, those of bookings of which a newer one waits as well. Returns the last that it looked at.
+    CLOSE_SOME = concat!(
+        "WITH looked_at AS MATERIALIZED (
+            SELECT event_id FROM stayhook.pending
+            WHERE webhook_id = $1 AND event_id > $2 AND event_id < $3 ORDER BY event_id LIMIT $4
+        ), closed AS (
+            DELETE FROM stayhook.pending p USING looked_at i
+            WHERE p.webhook_id = $1 AND p.event_id = i.event_id AND p.leased_by IS NULL
+                AND (NOT $7 OR p.booking IS NOT NULL AND EXISTS (
+                    SELECT FROM stayhook.pending newer
+                    WHERE newer.webhook_id = $1 AND btrim(newer.booking, '\"') = btrim(p.booking, '\"') AND newer.event_id > p.event_id
+                        AND newer.event_id < $3 AND newer.leased_by IS NULL))
+            RETURNING p.event_id, p.attempts
+        ), written AS (", insert_attempts!(), "
+            SELECT $1, event_id, attempts + 1, $5, 0, NULL, NULL, NULL, NULL, NULL, NULL, 'cancelled', $6
+            FROM closed ON CONFLICT (webhook_id, event_id, n) DO NOTHING
+        )
+        SELECT (SELECT event_id FROM looked_at ORDER BY event_id DESC LIMIT 1), (SELECT count(*) FROM looked_at)"
+    );
     WAITING_KINDS = "SELECT p.event_id, e.kind
         FROM stayhook.pending p JOIN stayhook.events e ON e.id = p.event_id
         WHERE p.webhook_id = $1 AND p.leased_by IS NULL";
+    /// What is parked stays so.
     PULL_FORWARD = "UPDATE stayhook.pending SET due_at = $2
-        WHERE webhook_id = $1 AND leased_by IS NULL AND due_at > $2";
+        WHERE webhook_id = $1 AND leased_by IS NULL AND due_at > $2 AND due_at < 9223372036854775807";
+    PARK_FORWARD = "UPDATE stayhook.pending SET parked_due = $2 WHERE webhook_id = $1 AND parked_due > $2";
+    SET_FREEING = "UPDATE stayhook.lanes SET freeing = $2 WHERE webhook_id = $1";
+    /// What is parked becomes due, at most $3 of it.
+    FREE = "WITH freed AS (
+            UPDATE stayhook.pending p SET due_at = coalesce(p.parked_due, $2), parked_due = NULL FROM (
+                SELECT webhook_id, event_id FROM stayhook.pending
+                WHERE webhook_id = $1 AND due_at = 9223372036854775807 LIMIT $3) i
+            WHERE p.webhook_id = i.webhook_id AND p.event_id = i.event_id RETURNING p.due_at
+        ), known AS (
+            UPDATE stayhook.lanes SET due_at = least(due_at, (SELECT min(due_at) FROM freed)) WHERE webhook_id = $1
+        )
+        SELECT count(*) FROM freed";
+    IS_FREEING = "SELECT EXISTS (SELECT FROM stayhook.lanes WHERE freeing)";
+    FREEING = "SELECT webhook_id FROM stayhook.lanes WHERE freeing ORDER BY webhook_id LIMIT $1
+        FOR UPDATE SKIP LOCKED";
 
     // Intake.
     CLAIM_KEYS = "INSERT INTO stayhook.idempotency (client, key, event_id, content)
@@ -300,6 +359,9 @@ statements! {
     /// webhooks as they are ($2; 0: not asked). What is to wait for a webhook that was switched
     /// off meanwhile ends at once. Due times are the callers', moved by $3, or where that is
     /// NULL so that $4 is now.
+    ///
+    /// The lanes of what waits are locked before they are looked at: a claim that is under way does
+    /// not see these rows yet, and would put the lane to sleep until the end of its lease.
     INTAKE = concat!(
         "WITH me AS MATERIALIZED (
             SELECT id FROM stayhook.nodes WHERE id = $1
@@ -309,9 +371,9 @@ statements! {
             SELECT me.id AS node, coalesce($3::bigint, stayhook.clock() - $4::bigint) AS shift FROM me, known
         ), accepted AS (
             INSERT INTO stayhook.events (id, kind, property_id, booking, created_at, client, origin,
-                idempotency_key, targets, body)
+                idempotency_key, targets, body, profiles)
             SELECT i.* FROM may, unnest($5::uuid[], $6::text[], $7::bigint[], $8::text[], $9::bigint[],
-                $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[]) i
+                $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[], $28::text[]) i
         ), more AS (
             INSERT INTO stayhook.bodies (event_id, number, body)
             SELECT i.* FROM may, unnest($15::uuid[], $16::integer[], $17::bytea[]) i
@@ -320,17 +382,26 @@ statements! {
             SELECT node, $18::uuid[], $19::bigint[] FROM may WHERE cardinality($18::uuid[]) > 0 RETURNING id
         ), wanted AS MATERIALIZED (
             SELECT i.*, may.shift, w.status FROM may, unnest($20::bigint[], $21::uuid[], $22::bigint[],
-                $23::text[]) i(webhook_id, event_id, due_at, booking)
+                $23::text[], $29::text[]) WITH ORDINALITY i(webhook_id, event_id, due_at, booking, gathered, place)
                 LEFT JOIN stayhook.webhooks w ON w.id = i.webhook_id
         ), waiting AS (
-            INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking)
-            SELECT webhook_id, event_id, due_at + shift, 0, 0, booking FROM wanted
-            WHERE status IN ('active', 'paused')
+            INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking, gathered, seq)
+            SELECT webhook_id, event_id, due_at + shift, 0, 0, booking, gathered, -1 FROM wanted
+            WHERE status IN ('active', 'paused') ORDER BY place
             RETURNING webhook_id, due_at
+        ), fallen AS MATERIALIZED (
+            SELECT webhook_id, min(due_at) AS due_at FROM waiting GROUP BY 1
+        ), locked AS MATERIALIZED (
+            SELECT l.webhook_id, l.due_at, l.held, l.look_at, i.due_at AS wanted,
+                (SELECT $4::bigint + shift FROM may) AS now
+            FROM fallen i JOIN stayhook.lanes l ON l.webhook_id = i.webhook_id
+            ORDER BY l.webhook_id FOR NO KEY UPDATE OF l
         ), awake AS (
-            UPDATE stayhook.lanes l SET due_at = least(l.due_at, i.due_at)
-            FROM (SELECT webhook_id, min(due_at) AS due_at FROM waiting GROUP BY 1 ORDER BY 1) i
-            WHERE l.webhook_id = i.webhook_id AND (l.due_at IS NULL OR l.due_at > i.due_at)
+            UPDATE stayhook.lanes l SET due_at = least(l.due_at, k.wanted),
+                look_at = CASE WHEN l.held THEN least(l.look_at, k.now + 500) END
+            FROM locked k
+            WHERE l.webhook_id = k.webhook_id AND (k.due_at IS NULL OR k.due_at > k.wanted
+                OR k.held AND (k.look_at IS NULL OR k.look_at > k.now + 500))
         ), ended AS (", insert_attempts!(), "
             SELECT i.webhook_id, i.event_id, 1, i.at, 0, NULL::integer, NULL::integer, NULL::text, NULL::text,
                 NULL::bytea, NULL::bigint, 'skipped', i.reason
@@ -342,6 +413,34 @@ statements! {
             FROM wanted WHERE status IS NULL OR status = 'disabled'
         )
         SELECT EXISTS (SELECT FROM me), EXISTS (SELECT FROM known), (SELECT id FROM handed)"
+    );
+
+    /// Of deliveries that wait for newer ones to take their place, the newest stays and is due when
+    /// the first would have been; the others are cancelled. Their lanes are locked. One that is
+    /// parked behind others of its booking has its moment in `parked_due`.
+    GATHERED_LATER = concat!(
+        "WITH waiting AS MATERIALIZED (
+            SELECT p.webhook_id, p.event_id,
+                row_number() OVER (PARTITION BY p.webhook_id, p.gathered ORDER BY p.event_id DESC) AS place,
+                min(coalesce(p.parked_due, p.due_at)) OVER (PARTITION BY p.webhook_id, p.gathered) AS first_due
+            FROM stayhook.pending p
+            WHERE (p.webhook_id, p.gathered) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))
+                AND p.leased_by IS NULL AND p.attempts = 0
+                AND coalesce(p.parked_due, p.due_at) > $3 + coalesce($4::bigint, stayhook.clock() - $3)
+        ), superseded AS (
+            DELETE FROM stayhook.pending p USING waiting w
+            WHERE w.place > 1 AND p.webhook_id = w.webhook_id AND p.event_id = w.event_id
+            RETURNING p.webhook_id, p.event_id
+        ), ended AS (", insert_attempts!(), "
+            SELECT webhook_id, event_id, 1, $3, 0, NULL, NULL, NULL, NULL, NULL, NULL, 'cancelled', 'superseded'
+            FROM superseded ON CONFLICT (webhook_id, event_id, n) DO NOTHING
+        )
+        UPDATE stayhook.pending p SET
+            due_at = CASE WHEN p.parked_due IS NULL THEN w.first_due ELSE p.due_at END,
+            parked_due = CASE WHEN p.parked_due IS NOT NULL THEN w.first_due END
+        FROM waiting w
+        WHERE w.place = 1 AND coalesce(p.parked_due, p.due_at) > w.first_due
+            AND p.webhook_id = w.webhook_id AND p.event_id = w.event_id"
     );
 
     // The inbox. `data` is sent as text, so that nothing but the database reads it.
@@ -356,10 +455,60 @@ statements! {
     TAKE = "DELETE FROM stayhook.inbox WHERE event_id = ANY($1) RETURNING event_id";
 
     // Claiming.
-    DUE_LANES = "SELECT webhook_id FROM stayhook.lanes
-        WHERE NOT held AND closing IS NULL AND due_at <= $1 AND webhook_id <> ALL($2)
-        ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED";
-    /// What somebody holds whose lease ran out goes on by one attempt.
+    DUE_LANES = "SELECT l.webhook_id, w.ordering FROM stayhook.lanes l
+            LEFT JOIN stayhook.webhooks w ON w.id = l.webhook_id
+        WHERE NOT l.held AND l.closing IS NULL AND l.due_at <= $1 AND l.webhook_id <> ALL($2)
+        ORDER BY l.due_at LIMIT $3 FOR UPDATE OF l SKIP LOCKED";
+    /// Due lanes client by client, at most $5 of each and $6 in all: clients from $3 on up to before
+    /// $4. One step of the index a client.
+    DUE_BY_CLIENT = "WITH RECURSIVE clients (client) AS (
+            (SELECT client FROM stayhook.lanes
+                WHERE NOT held AND closing IS NULL AND due_at IS NOT NULL AND client >= $3
+                ORDER BY client LIMIT 1)
+            UNION ALL
+            SELECT (SELECT l.client FROM stayhook.lanes l
+                WHERE NOT l.held AND l.closing IS NULL AND l.due_at IS NOT NULL AND l.client > c.client
+                ORDER BY l.client LIMIT 1)
+            FROM clients c WHERE c.client < $4 OR $4 IS NULL AND c.client IS NOT NULL
+        )
+        SELECT due.webhook_id, c.client FROM clients c CROSS JOIN LATERAL (
+            SELECT l.webhook_id FROM stayhook.lanes l
+            WHERE NOT l.held AND l.closing IS NULL AND l.client = c.client AND l.due_at <= $1
+                AND l.webhook_id <> ALL($2)
+            ORDER BY l.due_at LIMIT $5
+        ) due
+        WHERE c.client < $4 OR $4 IS NULL LIMIT $6";
+    /// As they are now.
+    LOCK_DUE_LANES = "SELECT l.webhook_id, w.ordering FROM stayhook.lanes l
+            LEFT JOIN stayhook.webhooks w ON w.id = l.webhook_id
+        WHERE l.webhook_id = ANY($1) AND NOT l.held AND l.closing IS NULL AND l.due_at <= $2
+        FOR UPDATE OF l SKIP LOCKED";
+    /// Before what is due in these lanes, whose order is strict, is leased: what has one of its
+    /// booking before it is parked.
+    PARK = "WITH due AS MATERIALIZED (
+            SELECT p.* FROM unnest($1::bigint[]) l(webhook_id) CROSS JOIN LATERAL (
+                SELECT webhook_id, event_id, booking, seq FROM stayhook.pending
+                WHERE pending.webhook_id = l.webhook_id AND due_at <= $2 ORDER BY due_at, event_id LIMIT 1000
+            ) p WHERE p.booking IS NOT NULL
+        ), behind AS MATERIALIZED (
+            SELECT due.webhook_id, due.event_id FROM due CROSS JOIN LATERAL (
+                SELECT first.event_id FROM stayhook.pending first
+                WHERE first.webhook_id = due.webhook_id AND btrim(first.booking, '\"') = btrim(due.booking, '\"')
+                    AND (first.seq, first.event_id) < (due.seq, due.event_id)
+                ORDER BY first.seq, first.event_id LIMIT 1 FOR KEY SHARE
+            ) first
+        )
+        UPDATE stayhook.pending p SET parked_due = p.due_at, due_at = 9223372036854775807
+        FROM behind i
+        WHERE p.webhook_id = i.webhook_id AND p.event_id = i.event_id AND p.leased_by IS NULL";
+    /// The same for those of which only the newest is to wait.
+    SUPERSEDE = "SELECT stayhook.supersede(b.webhook_id, b.booking) FROM (
+            SELECT DISTINCT p.webhook_id, p.booking FROM unnest($1::bigint[]) l(webhook_id) CROSS JOIN LATERAL (
+                SELECT webhook_id, booking FROM stayhook.pending
+                WHERE pending.webhook_id = l.webhook_id AND due_at <= $2 ORDER BY due_at, event_id LIMIT 1000
+            ) p WHERE p.booking IS NOT NULL) b";
+    /// What somebody holds whose lease ran out goes on by one attempt. A node that counts as dead
+    /// claims nothing.
     LEASE = "WITH due AS MATERIALIZED (
             SELECT p.* FROM unnest($1::bigint[]) l(webhook_id) CROSS JOIN LATERAL (
                 SELECT webhook_id, event_id, due_at, leased_by FROM stayhook.pending
@@ -369,6 +518,7 @@ statements! {
         UPDATE stayhook.pending p SET due_at = $4, leased_by = $5,
             attempts = p.attempts + (p.leased_by IS NOT NULL)::integer
         FROM due WHERE p.webhook_id = due.webhook_id AND p.event_id = due.event_id AND p.due_at <= $2
+            AND EXISTS (SELECT FROM stayhook.nodes WHERE id = $5)
         RETURNING p.webhook_id, p.event_id, p.attempts, p.steps, p.booking, due.due_at,
             due.leased_by IS NOT NULL";
     /// Never before now: webhooks that wait longer come first.
@@ -377,9 +527,9 @@ statements! {
             ORDER BY p.due_at LIMIT 1)
         WHERE l.webhook_id = ANY($1)";
     NEXT_LANE = "SELECT due_at FROM stayhook.lanes
-        WHERE NOT held AND closing IS NULL AND due_at IS NOT NULL AND webhook_id <> ALL($1)
+        WHERE NOT held AND closing IS NULL AND due_at < 9223372036854775807 AND webhook_id <> ALL($1)
         ORDER BY due_at LIMIT 1";
-    TO_SEND = "SELECT id, kind, targets, body FROM stayhook.events WHERE id = ANY($1)";
+    TO_SEND = "SELECT id, kind, targets, body, profiles FROM stayhook.events WHERE id = ANY($1)";
     BODIES = "SELECT event_id, number, body FROM stayhook.bodies WHERE event_id = ANY($1)";
 
     // Taking over what dead nodes held; $1: every node counts as dead.
@@ -412,7 +562,7 @@ statements! {
 
     // Sweeping.
     OVERDUE = "SELECT webhook_id FROM stayhook.lanes WHERE failing_since < $1 ORDER BY failing_since LIMIT $2";
-    CLOSING = "SELECT webhook_id, closing, closing_at FROM stayhook.lanes
+    CLOSING = "SELECT webhook_id, closing, closing_at, closing_from, closing_before FROM stayhook.lanes
         WHERE closing IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED";
     EXPIRE = concat!(
         "WITH expired AS (
@@ -425,6 +575,32 @@ statements! {
         ), written AS (", insert_attempts!(), "
             SELECT webhook_id, event_id, attempts + 1, $3, 0, NULL, NULL, NULL, NULL, NULL, NULL, 'expired',
                 'retention'
+            FROM expired ON CONFLICT (webhook_id, event_id, n) DO NOTHING
+        )
+        SELECT count(*) FROM expired"
+    );
+    /// Paused webhooks of which more may be held than they keep.
+    LOOKED_AT = "SELECT webhook_id FROM stayhook.lanes WHERE held AND look_at <= $1 ORDER BY look_at LIMIT $2
+        FOR UPDATE SKIP LOCKED";
+    LOOK_AGAIN = "UPDATE stayhook.lanes SET look_at = $1 WHERE held AND look_at > $1";
+    SET_LOOK_AT = "UPDATE stayhook.lanes SET look_at = $2 WHERE webhook_id = $1";
+    FIRST_LOOK = "SELECT min(look_at) FROM stayhook.lanes WHERE held";
+    /// The newest of those that are one too many.
+    ONE_TOO_MANY = "SELECT event_id FROM stayhook.pending WHERE webhook_id = $1 AND leased_by IS NULL
+        ORDER BY event_id DESC OFFSET $2 LIMIT 1";
+    OLDEST_HELD = "SELECT event_id FROM stayhook.pending WHERE webhook_id = $1 AND leased_by IS NULL
+        ORDER BY event_id LIMIT 1";
+    /// Of what is held, the oldest before $2.
+    EXPIRE_HELD = concat!(
+        "WITH expired AS (
+            DELETE FROM stayhook.pending p USING (
+                SELECT webhook_id, event_id FROM stayhook.pending
+                WHERE webhook_id = $1 AND leased_by IS NULL AND event_id < $2 ORDER BY event_id LIMIT $3
+            ) i
+            WHERE p.webhook_id = i.webhook_id AND p.event_id = i.event_id AND p.leased_by IS NULL
+            RETURNING p.event_id, p.attempts
+        ), written AS (", insert_attempts!(), "
+            SELECT $1, event_id, attempts + 1, $4, 0, NULL, NULL, NULL, NULL, NULL, NULL, 'expired', 'hold_limit'
             FROM expired ON CONFLICT (webhook_id, event_id, n) DO NOTHING
         )
         SELECT count(*) FROM expired"
@@ -477,5 +653,6 @@ statements! {
         FROM stayhook.attempts a
             JOIN stayhook.webhook_urls u ON u.webhook_id = a.webhook_id AND u.number = a.url_number
         WHERE a.webhook_id = $1 AND a.event_id = $2 ORDER BY a.n";
-    EVENT = "SELECT kind, booking, property_id, created_at, client, targets FROM stayhook.events WHERE id = $1";
+    EVENT = "SELECT kind, booking, property_id, created_at, client, targets, profiles
+        FROM stayhook.events WHERE id = $1";
 }

@@ -1,16 +1,21 @@
 //! What the clock demands, in transactions of at most a batch of rows each. Any number of
 //! nodes may do it at once: each takes what no other has locked.
 
-use sqlx::PgConnection;
-use stayhook_core::{EventId, Span, UnixMs, WebhookId};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+use stayhook_core::{EventId, Reason, Span, UnixMs, WebhookId};
 use uuid::Uuid;
 
 use super::clock::{Shift, Timing};
 use super::failure::Failure;
 use super::lanes::Lanes;
+use super::release::Part;
 use super::rows::{self, limit};
 use super::{closing, days, retention, sql};
 use crate::{StatusChanged, Sweep, stats};
+
+/// At most so many lanes are freed in one transaction.
+const LANES: i64 = 50;
 
 /// The 72-hour rule, for webhooks of which no attempt falls due in time.
 pub(super) async fn disable(
@@ -49,8 +54,41 @@ pub(super) async fn close(conn: &mut PgConnection, timing: Timing, sweep: &Sweep
         if room == 0 {
             break;
         }
-        room -= closing::close_since(conn, shift, webhook, mark, sweep.now, room).await?;
+        room -= match part(&row, mark)? {
+            Some(part) => part.go_on(conn, shift, webhook, sweep.now, room).await?,
+            None => closing::close_since(conn, shift, webhook, mark, sweep.now, room).await?,
+        };
     }
+    Ok(())
+}
+
+/// Where a lane says that only a part of what waits is to be cancelled: which.
+fn part(row: &PgRow, (reason, since): (Reason, UnixMs)) -> Result<Option<Part>, Failure> {
+    let (after, before): (Option<Uuid>, Option<Uuid>) = (row.try_get(3)?, row.try_get(4)?);
+    let after = after.map_or(EventId::floor(UnixMs(0)), rows::event_of);
+    Ok(before.map(|before| Part { reason, since, after, before: rows::event_of(before) }))
+}
+
+/// The rest of what was parked for webhooks whose order does not matter any more.
+pub(super) async fn free(conn: &mut PgConnection, timing: Timing, sweep: &Sweep) -> Result<(), Failure> {
+    let freeing: Vec<i64> = sqlx::query_scalar(sql::FREEING).bind(LANES).fetch_all(&mut *conn).await?;
+    if freeing.is_empty() {
+        return Ok(());
+    }
+    let now = Shift::read(conn, timing, sweep.now).await?.there(sweep.now);
+    let mut room = limit(sweep.batch);
+    for webhook in freeing {
+        if room == 0 {
+            break;
+        }
+        let free = sqlx::query_scalar(sql::FREE).bind(webhook).bind(now).bind(room);
+        let freed: i64 = free.fetch_one(&mut *conn).await?;
+        if freed < room {
+            sqlx::query(sql::SET_FREEING).bind(webhook).bind(false).execute(&mut *conn).await?;
+        }
+        room -= freed;
+    }
+    sqlx::query(sql::RING_DUE).execute(conn).await?;
     Ok(())
 }
 
@@ -73,6 +111,9 @@ pub(super) async fn next(
     let past = |at: UnixMs, span: Span| at.after(span).after(Span::millis(1));
     let failing = number(conn, sql::FIRST_FAILING).await?.map(|it| past(UnixMs(it), sweep.disable.after));
     let closing = number(conn, sql::FIRST_CLOSING).await?.map(|it| shift.here(it));
+    let look = number(conn, sql::FIRST_LOOK).await?.map(|it| shift.here(it));
+    let freeing: bool = sqlx::query_scalar(sql::IS_FREEING).fetch_one(&mut *conn).await?;
+    let freeing = freeing.then_some(sweep.now);
     let expiry = accepted_at(conn, sql::OLDEST_WAITING).await?.map(|it| past(it, sweep.keep));
     let pruned = |accepted: UnixMs| match retention::Rule::of(sweep) {
         retention::Rule::Days => days::end_of(days::of(accepted)).after(sweep.keep),
@@ -82,7 +123,8 @@ pub(super) async fn next(
     let handoff = accepted_at(conn, sql::OLDEST_HANDOFF).await?.map(pruned);
     let rotation = number(conn, sql::FIRST_NEXT_SECRET).await?.map(UnixMs);
     let tally = number(conn, sql::FIRST_TALLY).await?.map(|hour| past(stats::end_of(hour), sweep.keep));
-    Ok([failing, closing, expiry, pruning, handoff, rotation, tally].into_iter().flatten().min())
+    let held = [look, freeing, closing];
+    Ok([failing, expiry, pruning, handoff, rotation, tally].into_iter().chain(held).flatten().min())
 }
 
 async fn number(conn: &mut PgConnection, statement: &'static str) -> Result<Option<i64>, Failure> {

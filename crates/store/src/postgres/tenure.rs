@@ -69,9 +69,12 @@ impl Tenure {
         state.confirmed = Some(sent);
     }
 
-    /// Whether the others have had the time to say that they are alive.
+    /// Whether the others have had the time to say that they are alive, and the database is there
+    /// to hear it: after an outage, this may be asked before the first heartbeat is answered.
     pub(super) fn knows_the_others(&self) -> bool {
-        self.lock().unbroken.is_some_and(|since| since.elapsed() >= ROLL_CALL)
+        let state = self.lock();
+        let heard = state.confirmed.is_some_and(|at| at.elapsed() < GAP);
+        heard && state.unbroken.is_some_and(|since| since.elapsed() >= ROLL_CALL)
     }
 
     /// That node took a handoff.
@@ -189,10 +192,22 @@ mod tests {
     fn after_a_gap_the_others_are_waited_for() {
         let tenure = Tenure::default();
         tenure.begin(1, before(30));
-        assert!(tenure.knows_the_others());
-        tenure.confirm(before(28));
-        assert!(tenure.knows_the_others());
+        for seconds in [28, 24, 20, 16, 12, 8, 4] {
+            tenure.confirm(before(seconds));
+        }
+        assert!(tenure.knows_the_others(), "heard all the time");
+        tenure.begin(1, before(30));
         tenure.confirm(before(1));
-        assert!(!tenure.knows_the_others());
+        assert!(!tenure.knows_the_others(), "heard again a second ago");
+    }
+
+    #[test]
+    fn nobody_is_judged_before_the_database_answers_again() {
+        let tenure = Tenure::default();
+        tenure.begin(1, before(40));
+        for seconds in [36, 32, 28, 24, 20] {
+            tenure.confirm(before(seconds));
+        }
+        assert!(!tenure.knows_the_others(), "last heard 20 seconds ago");
     }
 }

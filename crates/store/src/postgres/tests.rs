@@ -73,6 +73,8 @@ fn sqlite_columns() -> BTreeSet<(String, String)> {
     for step in [
         include_str!("../../../../migrations/sqlite/0001_init.sql"),
         include_str!("../../../../migrations/sqlite/0002_administration.sql"),
+        include_str!("../../../../migrations/sqlite/0003_order.sql"),
+        include_str!("../../../../migrations/sqlite/0004_profiles.sql"),
     ] {
         conn.execute_batch(step).unwrap();
     }

@@ -31,7 +31,7 @@ pub(super) async fn create(
     let id = WebhookId(sqlx::query_scalar(sql::NEXT_WEBHOOK).fetch_one(&mut *conn).await?);
     insert(conn, keyring, id, new, slot).await?;
     sqlx::query(sql::INSERT_URL).bind(id.0).bind(1).bind(&new.url).execute(&mut *conn).await?;
-    sqlx::query(sql::INSERT_LANE).bind(id.0).execute(&mut *conn).await?;
+    sqlx::query(sql::INSERT_LANE).bind(id.0).bind(new.client.as_str()).execute(&mut *conn).await?;
     let webhook = Webhook {
         id,
         client: new.client.clone(),

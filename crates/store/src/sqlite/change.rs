@@ -1,14 +1,13 @@
 //! Changing a webhook, and what that means for deliveries that wait.
 
-use std::collections::HashSet;
-
 use rusqlite::{Connection, params};
 use stayhook_core::{
-    Credentials, Description, Effects, EventPattern, Held, Reason, Status, Subscription, UnixMs, Webhook,
-    WebhookId,
+    Credentials, Description, Effects, EventPattern, Held, Ordering, Reason, Status, Subscription, UnixMs,
+    Webhook, WebhookId,
 };
 
 use super::closing::{self, CLOSED_AT_ONCE, cancel};
+use super::release::Part;
 use super::{audit, lanes, query, rows, secrets, sql, webhooks};
 use crate::audit::{Entry, NewCredentials};
 use crate::columns::{Name, StoredWebhook, list_text, status_columns};
@@ -39,6 +38,7 @@ pub(super) fn change(
     }
     update(conn, &next, stored.url_number)?;
     switch(conn, &stored.webhook, &next, order.at)?;
+    reorder(conn, &stored.webhook, &next)?;
     follow(conn, &next, effects, order.at, retry_by)?;
     if let Some(wanted) = patch.credentials.as_ref().filter(|_| credentials.is_some()) {
         stored.sealed_credentials = secrets::write_credentials(conn, keyring, id, wanted.as_ref())?;
@@ -89,7 +89,7 @@ fn switch(conn: &Connection, before: &Webhook, next: &Webhook, at: UnixMs) -> Re
     }
     lanes::write_failing(conn, next.id, &next.status)?;
     let held = matches!(next.status, Status::Paused { .. });
-    query::run(conn, sql::SET_HELD, params![next.id.0, held])?;
+    query::run(conn, sql::SET_HELD, params![next.id.0, held, at.0])?;
     if matches!(before.status, Status::Disabled { .. }) {
         closing::reopen(conn, next.id, at)?;
     }
@@ -113,13 +113,16 @@ fn follow(
     if effects.drop_unsubscribed {
         drop_unsubscribed(conn, id, &next.events, at)?;
     }
-    if effects.pull_forward && query::run(conn, sql::PULL_FORWARD, params![id.0, retry_by.0])? > 0 {
-        query::run(conn, sql::LANE_DUE_BY, params![id.0, retry_by.0])?;
+    if effects.pull_forward {
+        query::run(conn, sql::PARK_FORWARD, params![id.0, retry_by.0])?;
+        if query::run(conn, sql::PULL_FORWARD, params![id.0, retry_by.0])? > 0 {
+            query::run(conn, sql::LANE_DUE_BY, params![id.0, retry_by.0])?;
+        }
     }
     match effects.release {
         None | Some(Held::Deliver) => Ok(()),
-        Some(Held::Latest) => keep_latest(conn, id, at),
-        Some(Held::Discard) => discard(conn, id, at),
+        Some(Held::Latest) => Part::begin(conn, id, Reason::Superseded, at),
+        Some(Held::Discard) => Part::begin(conn, id, Reason::Discarded, at),
     }
 }
 
@@ -141,25 +144,17 @@ fn drop_unsubscribed(
     Ok(())
 }
 
-/// Of each booking the newest stays; what belongs to no booking stays too.
-fn keep_latest(conn: &Connection, id: WebhookId, at: UnixMs) -> Result<(), StoreError> {
-    let waiting = query::many(conn, sql::WAITING, [id.0], |row| {
-        let event = rows::event_id(row, 0)?;
-        Ok((event, row.get(1)?, rows::booking(row, 2, &Name("pending", event))?))
-    })?;
-    let mut seen = HashSet::new();
-    for (event, attempts, booking) in waiting {
-        if booking.is_some_and(|it| !seen.insert(it.key())) {
-            cancel(conn, id, event, attempts, Reason::Superseded, at)?;
-        }
+/// Where the order does not matter any more, what is parked becomes due: some of it at once, the
+/// rest by the sweeper. Where it begins to matter, claims see to it.
+fn reorder(conn: &Connection, before: &Webhook, next: &Webhook) -> Result<(), StoreError> {
+    if before.options.ordering == next.options.ordering {
+        return Ok(());
     }
-    Ok(())
-}
-
-fn discard(conn: &Connection, id: WebhookId, at: UnixMs) -> Result<(), StoreError> {
-    let waiting = query::many(conn, sql::WAITING, [id.0], |row| Ok((rows::event_id(row, 0)?, row.get(1)?)))?;
-    for (event, attempts) in waiting {
-        cancel(conn, id, event, attempts, Reason::Discarded, at)?;
+    let free = next.options.ordering == Ordering::None;
+    query::run(conn, sql::SET_FREEING, params![next.id.0, free])?;
+    if free {
+        let most = i64::try_from(CLOSED_AT_ONCE).unwrap_or(i64::MAX);
+        query::run(conn, sql::FREE, [next.id.0, most])?;
     }
     Ok(())
 }

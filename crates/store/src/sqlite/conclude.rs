@@ -5,6 +5,7 @@ use stayhook_core::{Attempt, End, Next, Progress, UnixMs, decide};
 
 use super::closing::CLOSED_AT_ONCE;
 use super::lanes::{Lanes, Standing};
+use super::order::{self, Place};
 use super::{query, sql};
 use crate::columns::booking_text;
 use crate::records::Record;
@@ -58,13 +59,14 @@ fn settle_tried(
     let outcome = tried.outcome_at(standing.map(|it| it.url_number));
     let attempt = Attempt { outcome, finished_at: tried.started_at.after(tried.duration) };
     let status = standing.map(|it| &it.status);
-    let verdict = decide(it.progress, status, attempt, &batch.policy, tried.roll);
+    let verdict = decide(it.progress, status, attempt, &tried.policy(&batch.policy), tried.roll);
     let record = Record::tried(it.webhook, it.event, it.progress, tried, verdict.next);
     if !write(conn, lanes, it, &record, verdict.next)? {
         return Ok(Fate::Stale);
     }
     if let Next::Retry { due, .. } = verdict.next {
         lanes.wait(it.webhook, due)?;
+        keep_newest(conn, lanes, it)?;
     }
     if let Some(status) = verdict.status {
         lanes.set_status(it.webhook, status)?;
@@ -94,7 +96,7 @@ fn settle_spilled(
     let written = match it.origin {
         Origin::Handoff(_) => {
             !query::exists(conn, sql::HAS_ATTEMPT, params![webhook, event, attempts.saturating_add(1)])?
-                && wait(conn, it, due, it.progress)?
+                && wait(conn, lanes, it, due, it.progress)?
         }
         Origin::Claim => query::run(conn, sql::SPILL_CLAIMED, params![webhook, event, attempts, due.0])? == 1,
     };
@@ -102,7 +104,14 @@ fn settle_spilled(
         return Ok(Fate::Stale);
     }
     lanes.wait(it.webhook, due)?;
+    keep_newest(conn, lanes, it)?;
     Ok(Fate::Spilled)
+}
+
+/// What comes back to wait may have been overtaken by a newer one of its booking.
+fn keep_newest(conn: &Connection, lanes: &mut Lanes<'_>, it: &Conclusion) -> Result<(), StoreError> {
+    let booking = it.booking.as_ref().map(booking_text);
+    order::keep_newest(conn, lanes.ordering(it.webhook)?, it.webhook, booking.as_deref())
 }
 
 /// Writes the record and what follows from it, if the fence is still open.
@@ -134,7 +143,7 @@ fn write_handed(
     }
     let open = record.write(conn)?;
     if let (true, Next::Retry { due, steps }) = (open, next) {
-        wait(conn, it, due, Progress { attempts: it.progress.attempts.saturating_add(1), steps })?;
+        wait(conn, lanes, it, due, Progress { attempts: it.progress.attempts.saturating_add(1), steps })?;
     }
     Ok(open)
 }
@@ -162,8 +171,19 @@ fn write_claimed(
 }
 
 /// Puts a delivery out of a handoff into `pending`; `false` if it is there already.
-fn wait(conn: &Connection, it: &Conclusion, due: UnixMs, progress: Progress) -> Result<bool, StoreError> {
+fn wait(
+    conn: &Connection,
+    lanes: &mut Lanes<'_>,
+    it: &Conclusion,
+    due: UnixMs,
+    progress: Progress,
+) -> Result<bool, StoreError> {
     let booking = it.booking.as_ref().map(booking_text);
     let row = params![it.webhook.0, it.event.to_bytes(), due.0, progress.attempts, progress.steps, booking];
-    Ok(query::run(conn, sql::WAIT, row)? == 1)
+    let written = query::run(conn, sql::WAIT, row)? == 1;
+    if written {
+        let ordering = lanes.ordering(it.webhook)?;
+        order::line_up(conn, ordering, it.webhook, it.event, booking.as_deref(), Place::ByAge)?;
+    }
+    Ok(written)
 }

@@ -4,12 +4,13 @@ use rusqlite::{Connection, params};
 use stayhook_core::{ClientId, End, EventId, Reason, UnixMs, WebhookId};
 
 use super::lanes::{Lanes, Standing};
+use super::order::{self, Place};
 use super::pack::Deliveries;
 use super::{query, rows, sql};
-use crate::columns::{Name, booking_text};
+use crate::columns::{Name, booking_text, gathered_text, profiles_text};
 use crate::records::Record;
 use crate::targets::Targets;
-use crate::{Accepted, HandoffId, IdempotencyClaim, Intake, NewRow, Receipt, StoreError, TargetFate};
+use crate::{Accepted, HandoffId, IdempotencyClaim, Intake, NewRow, Receipt, StoreError, Target, TargetFate};
 
 /// Writes events in order, and one handoff that names all that is to be sent at once.
 pub(super) fn intake(conn: &Connection, intake: &Intake) -> Result<Receipt, StoreError> {
@@ -58,7 +59,9 @@ fn accept(
     for target in &event.targets {
         match target.fate {
             TargetFate::Send => sent.0.push((event.id, target.webhook)),
-            TargetFate::Wait => wait(conn, lanes, event.id, target.webhook, booking.as_deref())?,
+            TargetFate::Wait | TargetFate::Gather(_) => {
+                wait(conn, lanes, event, target, booking.as_deref())?;
+            }
             TargetFate::Skip(Reason::Unsubscribed) => {}
             TargetFate::Skip(reason) => end(conn, event.id, target.webhook, End::Skipped(reason))?,
         }
@@ -68,7 +71,7 @@ fn accept(
 
 fn insert(conn: &Connection, event: &NewRow, booking: Option<&str>) -> Result<(), StoreError> {
     let id = event.id.to_bytes();
-    let mut bodies = event.bodies.iter().map(AsRef::as_ref);
+    let mut bodies = event.bodies.iter().map(|body| &body.bytes[..]);
     let row = params![
         id,
         event.kind.as_str(),
@@ -80,6 +83,7 @@ fn insert(conn: &Connection, event: &NewRow, booking: Option<&str>) -> Result<()
         event.idempotency.as_ref().map(|it| it.key.as_str()),
         Targets::pack(&event.targets),
         bodies.next().unwrap_or_default(),
+        profiles_text(&event.bodies),
     ];
     query::run(conn, sql::INSERT_EVENT, row)?;
     for (number, body) in (1_i64..).zip(bodies) {
@@ -88,21 +92,47 @@ fn insert(conn: &Connection, event: &NewRow, booking: Option<&str>) -> Result<()
     Ok(())
 }
 
-/// Puts a delivery into `pending`, due at once, unless its webhook was switched off since the
-/// fan-out was decided.
+/// Puts a delivery into `pending`, due at once or when newer ones have had their time to take its
+/// place, unless its webhook was switched off since the fan-out was decided.
 fn wait(
     conn: &Connection,
     lanes: &mut Lanes<'_>,
-    event: EventId,
-    webhook: WebhookId,
+    event: &NewRow,
+    target: &Target,
     booking: Option<&str>,
 ) -> Result<(), StoreError> {
-    let due = event.accepted_at();
+    let (id, webhook) = (event.id, target.webhook);
     if let Some(refusal) = Standing::refusal(lanes.standing(webhook)?) {
-        return end(conn, event, webhook, End::Skipped(refusal.reason()));
+        return end(conn, id, webhook, End::Skipped(refusal.reason()));
     }
-    query::run(conn, sql::WAIT, params![webhook.0, event.to_bytes(), due.0, 0, 0, booking])?;
+    let mut due = id.accepted_at().after(target.fate.wait().unwrap_or_default());
+    let gathered = gathered_text(event).filter(|_| matches!(target.fate, TargetFate::Gather(_)));
+    if let Some(key) = &gathered {
+        due = supersede(conn, webhook, key, id.accepted_at())?.map_or(due, |first| first.min(due));
+    }
+    query::run(conn, sql::WAIT, params![webhook.0, id.to_bytes(), due.0, 0, 0, booking])?;
+    if gathered.is_some() {
+        query::run(conn, sql::GATHER, params![webhook.0, id.to_bytes(), gathered])?;
+    }
+    order::line_up(conn, lanes.ordering(webhook)?, webhook, id, booking, Place::Last)?;
     lanes.wait(webhook, due)
+}
+
+/// Cancels the deliveries that a newer one takes the place of; when the first of them was due.
+fn supersede(
+    conn: &Connection,
+    webhook: WebhookId,
+    gathered: &str,
+    now: UnixMs,
+) -> Result<Option<UnixMs>, StoreError> {
+    let older = query::many(conn, sql::GATHERED, params![webhook.0, gathered, now.0], |row| {
+        Ok((rows::event_id(row, 0)?, UnixMs(row.get(1)?)))
+    })?;
+    for (event, _) in &older {
+        query::run(conn, sql::FORGET, params![webhook.0, event.to_bytes()])?;
+        Record::ended(webhook, *event, 0, now, End::Cancelled(Reason::Superseded)).write(conn)?;
+    }
+    Ok(older.into_iter().map(|(_, due)| due).min())
 }
 
 fn end(conn: &Connection, event: EventId, webhook: WebhookId, end: End) -> Result<(), StoreError> {

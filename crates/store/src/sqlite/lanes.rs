@@ -4,12 +4,15 @@
 use std::collections::{BTreeMap, btree_map};
 
 use rusqlite::{Connection, params};
-use stayhook_core::{End, Reason, Status, UnixMs, Webhook, WebhookId};
+use stayhook_core::{End, Ordering, Reason, Span, Status, UnixMs, Webhook, WebhookId};
 
 use super::{audit, closing, query, rows, sql, webhooks};
 use crate::audit::Entry;
 use crate::columns::{Name, status_columns};
 use crate::{Author, Scope, StatusChanged, StoreError};
+
+/// What is held is looked at no later than so long after it became more: see `hold`.
+const SOON: Span = Span::millis(500);
 
 /// The lanes of one transaction.
 pub(super) struct Lanes<'c> {
@@ -31,6 +34,8 @@ pub(super) struct Standing {
     pub(super) status: Status,
     /// Which of its URLs is in use.
     pub(super) url_number: u32,
+    /// The order of its events.
+    pub(super) ordering: Ordering,
     before: Status,
     version: i64,
     /// Whether anything waited in `pending` before this transaction.
@@ -63,6 +68,11 @@ impl<'c> Lanes<'c> {
         Ok(self.lane(webhook)?.standing.as_ref())
     }
 
+    /// The order of the webhook's events; none that matters if it was deleted.
+    pub(super) fn ordering(&mut self, webhook: WebhookId) -> Result<Ordering, StoreError> {
+        Ok(self.standing(webhook)?.map_or(Ordering::None, |it| it.ordering))
+    }
+
     /// Changes the webhook's status.
     pub(super) fn set_status(&mut self, webhook: WebhookId, status: Status) -> Result<(), StoreError> {
         if let Some(standing) = &mut self.lane(webhook)?.standing {
@@ -91,6 +101,9 @@ impl<'c> Lanes<'c> {
         for (webhook, lane) in self.known {
             if let Some(due) = lane.due {
                 query::run(self.conn, sql::LANE_DUE_BY, params![webhook.0, due.0])?;
+                if matches!(lane.standing.as_ref().map(|it| &it.status), Some(Status::Paused { .. })) {
+                    query::run(self.conn, sql::LOOK_AT, params![webhook.0, now.after(SOON).0])?;
+                }
             }
             let Some(standing) = lane.standing.filter(|it| it.status != it.before) else { continue };
             changes.push(write_status(self.conn, webhook, standing, now, room)?);
@@ -117,6 +130,7 @@ fn read(conn: &Connection, webhook: WebhookId) -> Result<Option<Standing>, Store
             version: row.get(5)?,
             url_number: row.get(6)?,
             waited: rows::moment(row, 7)?.is_some(),
+            ordering: rows::ordering(row, 8, &Name("webhooks", webhook))?,
         })
     })
 }

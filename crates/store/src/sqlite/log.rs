@@ -43,9 +43,13 @@ pub(super) fn delivery(
     webhook: WebhookId,
     event: EventId,
 ) -> Result<Option<(DeliveryLine, Vec<AttemptLine>)>, StoreError> {
-    let known = webhooks::is_seen(conn, scope, webhook)? && walk::exists(conn, webhook, event)?;
-    let Some(head) = (if known { head(conn, event)? } else { None }) else { return Ok(None) };
+    if !webhooks::is_seen(conn, scope, webhook)? {
+        return Ok(None);
+    }
+    let profile = walk::profile(conn, webhook, event)?;
+    let (Some(profile), Some(head)) = (profile, head(conn, event)?) else { return Ok(None) };
     let line = line(webhook, event, head, &facts(conn, webhook, event)?, &lane(conn, webhook)?);
+    let line = DeliveryLine { profile: Some(profile), ..line };
     Ok(Some((line, attempts(conn, webhook, event)?)))
 }
 

@@ -6,9 +6,11 @@ use super::{query, sql};
 use crate::StoreError;
 
 /// The statements that lead from each version to the next.
-pub(super) const STEPS: [&str; 2] = [
+pub(super) const STEPS: [&str; 4] = [
     include_str!("../../../../migrations/sqlite/0001_init.sql"),
     include_str!("../../../../migrations/sqlite/0002_administration.sql"),
+    include_str!("../../../../migrations/sqlite/0003_order.sql"),
+    include_str!("../../../../migrations/sqlite/0004_profiles.sql"),
 ];
 
 /// The version that this program works with.

@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 use stayhook_core::{DeliveryId, EventId, State, Status, UnixMs, Webhook, WebhookId};
 
 use super::audit::{self, Tale};
+use super::order::{self, Place};
 use super::{log, query, rows, sql, walk, webhooks};
 use crate::audit::Entry;
 use crate::{Order, Recover, RequeueError, Scope, StoreError};
@@ -27,7 +28,7 @@ pub(super) fn retry(
         State::Pending | State::Held => {
             query::run(conn, sql::DUE_BY, params![id.0, event.to_bytes(), order.at.0])?;
         }
-        State::Delivered | State::Ended(_) => requeue(conn, id, event, order.at)?,
+        State::Delivered | State::Ended(_) => requeue(conn, &webhook, event, order.at)?,
     }
     query::run(conn, sql::LANE_DUE_BY, params![id.0, order.at.0])?;
     let delivery = DeliveryId { event, webhook: id };
@@ -68,7 +69,7 @@ pub(super) fn recover(
     for event in candidates {
         let (state, _) = log::facts(conn, id, *event)?.state(&lane);
         if recover.wants(state) {
-            requeue(conn, id, *event, order.at)?;
+            requeue(conn, &webhook, *event, order.at)?;
             requeued += 1;
         }
     }
@@ -81,9 +82,12 @@ pub(super) fn recover(
 
 /// Puts a delivery that has ended into `pending` once more. Its rows in `attempts` stay: the
 /// next one has the number that follows them.
-fn requeue(conn: &Connection, id: WebhookId, event: EventId, due: UnixMs) -> Result<(), StoreError> {
-    query::run(conn, sql::REQUEUE, params![id.0, event.to_bytes(), due.0])?;
-    Ok(())
+fn requeue(conn: &Connection, webhook: &Webhook, event: EventId, due: UnixMs) -> Result<(), StoreError> {
+    query::run(conn, sql::REQUEUE, params![webhook.id.0, event.to_bytes(), due.0])?;
+    let booking = query::one(conn, sql::BOOKING, [event.to_bytes()], |row| Ok(row.get(0)?))?;
+    let booking: Option<String> = booking.flatten();
+    let ordering = webhook.options.ordering;
+    order::line_up(conn, ordering, webhook.id, event, booking.as_deref(), Place::ByAge)
 }
 
 fn find(conn: &Connection, scope: &Scope, id: WebhookId) -> Result<Webhook, RequeueError> {

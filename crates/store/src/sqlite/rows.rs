@@ -64,7 +64,7 @@ pub(super) fn webhook(row: &Row<'_>) -> Result<StoredWebhook, StoreError> {
     let options = WebhookOptions {
         include_custom_parameters: row.get(7)?,
         skip_own: row.get(8)?,
-        ordering: name.valid("ordering", Ordering::parse(&text(9)?))?,
+        ordering: ordering(row, 9, &name)?,
         profile: row.get(10)?,
         shadow_profile: row.get(11)?,
     };
@@ -91,6 +91,11 @@ pub(super) fn webhook(row: &Row<'_>) -> Result<StoredWebhook, StoreError> {
         sealed_credentials: row.get(23)?,
         entitlement: Entitlement { set, version: version.unwrap_or(0) },
     })
+}
+
+/// The order of a webhook's events.
+pub(super) fn ordering(row: &Row<'_>, at: usize, name: &Name<WebhookId>) -> Result<Ordering, StoreError> {
+    name.valid("ordering", Ordering::parse(row.get_ref(at)?.as_str().unwrap_or_default()))
 }
 
 /// Reads the columns of [`super::sql::status_columns`].

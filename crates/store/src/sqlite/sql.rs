@@ -54,7 +54,7 @@ macro_rules! select_statuses {
 macro_rules! select_waiting {
     () => {
         "SELECT ifnull(sum(l.held = 0), 0), ifnull(sum(l.held = 1), 0), \
-         min(CASE WHEN l.held = 0 THEN p.due_at END) \
+         min(CASE WHEN l.held = 0 AND p.due_at < 9223372036854775807 THEN p.due_at END) \
          FROM lanes l JOIN pending p ON p.webhook_id = l.webhook_id \
          WHERE p.leased = 0 AND l.closing IS NULL"
     };
@@ -100,7 +100,7 @@ statements! {
             credentials = ifnull(?4, credentials)
         WHERE id = ?1";
     INSERT_URL = "INSERT INTO webhook_urls (webhook_id, number, url) VALUES (?1, ?2, ?3)";
-    INSERT_LANE = "INSERT INTO lanes (webhook_id, held) VALUES (?1, 0)";
+    INSERT_LANE = "INSERT INTO lanes (webhook_id, client, held) VALUES (?1, ?2, 0)";
     WEBHOOK = select_webhook!("WHERE w.id = ?1");
     WEBHOOKS = select_webhook!("WHERE w.id < ?1 ORDER BY w.id DESC");
     WEBHOOKS_OF_CLIENT = select_webhook!("WHERE w.id < ?1 AND w.client = ?2 ORDER BY w.id DESC");
@@ -120,17 +120,31 @@ statements! {
 
     // Lanes.
     STANDING = concat!(
-        "SELECT ", status_columns!(), ", w.url_number, l.due_at
+        "SELECT ", status_columns!(), ", w.url_number, l.due_at, w.ordering
         FROM webhooks w JOIN lanes l ON l.webhook_id = w.id WHERE w.id = ?1"
     );
     /// A lane without a due moment has nothing in `pending`.
-    LANE = "SELECT held, closing, closing_at FROM lanes WHERE webhook_id = ?1";
+    /// Where only a part is being cancelled, each delivery says for itself whether it is.
+    LANE = "SELECT held, CASE WHEN closing_before IS NULL THEN closing END, closing_at
+        FROM lanes WHERE webhook_id = ?1";
     SET_FAILING = "UPDATE lanes SET failing_since = ?2, failing_last = ?3 WHERE webhook_id = ?1";
-    SET_HELD = "UPDATE lanes SET held = ?2 WHERE webhook_id = ?1";
+    /// From a pause on, what is held is looked at.
+    SET_HELD = "UPDATE lanes SET held = ?2, look_at = CASE WHEN ?2 THEN ?3 END WHERE webhook_id = ?1";
+    /// More is held than before: it is looked at soon.
+    LOOK_AT = "UPDATE lanes SET look_at = min(ifnull(look_at, ?2), ?2) WHERE webhook_id = ?1 AND held = 1";
+    SET_FREEING = "UPDATE lanes SET freeing = ?2 WHERE webhook_id = ?1";
     LANE_DUE_BY = "UPDATE lanes SET due_at = min(ifnull(due_at, ?2), ?2) WHERE webhook_id = ?1";
     SET_LANE_DUE = "UPDATE lanes SET due_at = ?2 WHERE webhook_id = ?1";
-    CLOSE_LANE = "UPDATE lanes SET closing = ?2, closing_at = ?3, due_at = ?4 WHERE webhook_id = ?1";
-    OPEN_LANE = "UPDATE lanes SET closing = NULL, closing_at = NULL, due_at = ?2 WHERE webhook_id = ?1";
+    CLOSE_LANE = "UPDATE lanes SET closing = ?2, closing_at = ?3, due_at = ?4, closing_from = NULL,
+            closing_before = NULL
+        WHERE webhook_id = ?1";
+    /// Cancels only what is after ?5 and before ?6.
+    CLOSE_PART = "UPDATE lanes SET closing = ?2, closing_at = ?3, due_at = ?4, closing_from = ?5,
+            closing_before = ?6
+        WHERE webhook_id = ?1";
+    OPEN_LANE = "UPDATE lanes SET closing = NULL, closing_at = NULL, due_at = ?2, closing_from = NULL,
+            closing_before = NULL
+        WHERE webhook_id = ?1";
     DELETE_LANE = "DELETE FROM lanes WHERE webhook_id = ?1";
 
     // Attempts.
@@ -144,6 +158,11 @@ statements! {
     WAIT = "INSERT INTO pending (webhook_id, event_id, due_at, attempts, steps, booking, leased)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)
         ON CONFLICT (webhook_id, event_id) DO NOTHING";
+    GATHER = "UPDATE pending SET gathered = ?3 WHERE webhook_id = ?1 AND event_id = ?2";
+    /// What a newer event takes the place of.
+    GATHERED = "SELECT event_id, ifnull(parked_due, due_at) FROM pending
+        WHERE webhook_id = ?1 AND gathered = ?2 AND leased = 0 AND attempts = 0
+            AND ifnull(parked_due, due_at) > ?3";
     /// The fence of a claimed delivery: still leased, and no further than when it was claimed.
     END_CLAIMED = "DELETE FROM pending
         WHERE webhook_id = ?1 AND event_id = ?2 AND attempts = ?3 AND leased = 1";
@@ -156,17 +175,48 @@ statements! {
     /// What nobody holds: leases that ran out included.
     CLOSABLE = "SELECT event_id, attempts FROM pending
         WHERE webhook_id = ?1 AND (leased = 0 OR due_at <= ?2) LIMIT ?3";
-    WAITING = "SELECT event_id, attempts, booking FROM pending
-        WHERE webhook_id = ?1 AND leased = 0 ORDER BY event_id DESC";
+    NEWEST_WAITING = "SELECT event_id FROM pending
+        WHERE webhook_id = ?1 AND leased = 0 ORDER BY event_id DESC LIMIT 1";
+    NEXT_PENDING = "SELECT event_id, attempts, leased FROM pending
+        WHERE webhook_id = ?1 AND event_id > ?2 AND event_id < ?3 ORDER BY event_id LIMIT ?4";
+    /// Of the same booking.
+    NEWER_WAITS = "SELECT EXISTS (SELECT 1 FROM pending p JOIN pending newer
+            ON newer.webhook_id = p.webhook_id AND trim(newer.booking, '\"') = trim(p.booking, '\"')
+            AND newer.booking IS NOT NULL AND newer.event_id > p.event_id
+        WHERE p.webhook_id = ?1 AND p.event_id = ?2 AND newer.event_id < ?3 AND newer.leased = 0)";
     WAITING_KINDS = "SELECT p.event_id, p.attempts, e.kind FROM pending p JOIN events e ON e.id = p.event_id
         WHERE p.webhook_id = ?1 AND p.leased = 0";
-    DUE_BY = "UPDATE pending SET due_at = min(due_at, ?3) WHERE webhook_id = ?1 AND event_id = ?2";
-    PULL_FORWARD = "UPDATE pending SET due_at = ?2 WHERE webhook_id = ?1 AND leased = 0 AND due_at > ?2";
+    /// What is parked stays so.
+    DUE_BY = "UPDATE pending SET due_at = min(due_at, ?3)
+        WHERE webhook_id = ?1 AND event_id = ?2 AND parked_due IS NULL";
+    PULL_FORWARD = "UPDATE pending SET due_at = ?2
+        WHERE webhook_id = ?1 AND leased = 0 AND due_at > ?2 AND parked_due IS NULL";
+    PARK_FORWARD = "UPDATE pending SET parked_due = ?2 WHERE webhook_id = ?1 AND parked_due > ?2";
+
+    // Strict order: see `order`. Parked is what is due never.
+    LATEST_OF_BOOKING = "SELECT seq, event_id FROM pending
+        WHERE webhook_id = ?1 AND booking IS NOT NULL AND trim(booking, '\"') = trim(?2, '\"') AND event_id <> ?3 ORDER BY seq DESC, event_id DESC LIMIT 1";
+    /// The first of those that are newer and have not started.
+    FIRST_NEWER = "SELECT min(seq) FROM pending
+        WHERE webhook_id = ?1 AND booking IS NOT NULL AND trim(booking, '\"') = trim(?2, '\"') AND event_id > ?3 AND attempts = 0 AND leased = 0";
+    SET_SEQ = "UPDATE pending SET seq = ?3 WHERE webhook_id = ?1 AND event_id = ?2";
+    IS_BEHIND = "SELECT EXISTS (SELECT 1 FROM pending WHERE webhook_id = ?1 AND booking IS NOT NULL AND trim(booking, '\"') = trim(?2, '\"') AND event_id <> ?3
+        AND (seq, event_id) < (SELECT seq, event_id FROM pending WHERE webhook_id = ?1 AND event_id = ?3))";
+    PARK = "UPDATE pending SET parked_due = due_at, due_at = 9223372036854775807
+        WHERE webhook_id = ?1 AND event_id = ?2 AND leased = 0 AND parked_due IS NULL";
+    OF_BOOKING = "SELECT event_id, attempts, leased FROM pending
+        WHERE webhook_id = ?1 AND booking IS NOT NULL AND trim(booking, '\"') = trim(?2, '\"') ORDER BY seq DESC, event_id DESC";
+    LAST_ATTEMPT_END = "SELECT max(at + duration_ms) FROM attempts WHERE webhook_id = ?1 AND event_id = ?2";
+    FREE = "UPDATE pending SET due_at = parked_due, parked_due = NULL
+        WHERE webhook_id = ?1 AND event_id IN (
+            SELECT event_id FROM pending WHERE webhook_id = ?1 AND due_at = 9223372036854775807 LIMIT ?2)";
+    FREEING = "SELECT webhook_id FROM lanes WHERE freeing = 1 ORDER BY webhook_id LIMIT ?1";
+    IS_FREEING = "SELECT EXISTS (SELECT 1 FROM lanes WHERE freeing = 1)";
 
     // Intake.
     INSERT_EVENT = "INSERT INTO events (id, kind, property_id, booking, created_at, client, origin,
-            idempotency_key, targets, body)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+            idempotency_key, targets, body, profiles)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     INSERT_BODY = "INSERT INTO bodies (event_id, number, body) VALUES (?1, ?2, ?3)";
     CLAIM_KEY = "INSERT INTO idempotency (client, key, event_id, content) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (client, key) DO NOTHING";
@@ -176,12 +226,21 @@ statements! {
     DELETE_HANDOFF = "DELETE FROM handoffs WHERE id = ?1";
 
     // Claiming.
-    DUE_LANES = "SELECT webhook_id, due_at FROM lanes
-        WHERE held = 0 AND closing IS NULL AND due_at IS NOT NULL ORDER BY due_at";
+    DUE_LANES = "SELECT webhook_id FROM lanes
+        WHERE held = 0 AND closing IS NULL AND due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at";
+    DUE_LANES_OF_CLIENT = "SELECT webhook_id FROM lanes
+        WHERE held = 0 AND closing IS NULL AND due_at IS NOT NULL AND client = ?1 AND due_at <= ?2
+        ORDER BY due_at";
+    /// From that name on.
+    NEXT_CLIENT = "SELECT client FROM lanes
+        WHERE held = 0 AND closing IS NULL AND due_at IS NOT NULL AND client >= ?1 ORDER BY client LIMIT 1";
+    NEXT_LANES = "SELECT webhook_id, due_at FROM lanes
+        WHERE held = 0 AND closing IS NULL AND due_at IS NOT NULL AND due_at < 9223372036854775807
+        ORDER BY due_at";
     DUE_ROWS = "SELECT event_id, attempts, steps, booking, leased FROM pending
         WHERE webhook_id = ?1 AND due_at <= ?2 ORDER BY due_at, event_id LIMIT ?3";
     LEASE = "UPDATE pending SET due_at = ?3, attempts = ?4, leased = 1 WHERE webhook_id = ?1 AND event_id = ?2";
-    TO_SEND = "SELECT kind, targets, body FROM events WHERE id = ?1";
+    TO_SEND = "SELECT kind, targets, body, profiles FROM events WHERE id = ?1";
     BODY = "SELECT body FROM bodies WHERE event_id = ?1 AND number = ?2";
 
     // Taking over.
@@ -214,7 +273,18 @@ statements! {
         (SELECT webhook_id, hour FROM tallies WHERE hour < ?1 ORDER BY hour LIMIT ?2)";
     OLDEST_TALLY = "SELECT min(hour) FROM tallies";
     OVERDUE = "SELECT webhook_id FROM lanes WHERE failing_since < ?1 ORDER BY failing_since LIMIT ?2";
-    CLOSING = "SELECT webhook_id, closing, closing_at FROM lanes
+    LOOKED_AT = "SELECT webhook_id FROM lanes
+        WHERE held = 1 AND look_at IS NOT NULL AND look_at <= ?1 ORDER BY look_at LIMIT ?2";
+    LOOK_AGAIN = "UPDATE lanes SET look_at = ?1 WHERE held = 1 AND look_at > ?1";
+    SET_LOOK_AT = "UPDATE lanes SET look_at = ?2 WHERE webhook_id = ?1";
+    FIRST_LOOK = "SELECT min(look_at) FROM lanes WHERE held = 1 AND look_at IS NOT NULL";
+    /// The newest of those that are one too many.
+    ONE_TOO_MANY = "SELECT event_id FROM pending WHERE webhook_id = ?1 AND leased = 0
+        ORDER BY event_id DESC LIMIT 1 OFFSET ?2";
+    OLDEST_HELD = "SELECT event_id FROM pending WHERE webhook_id = ?1 AND leased = 0 ORDER BY event_id LIMIT 1";
+    HELD_BEFORE = "SELECT event_id, attempts FROM pending
+        WHERE webhook_id = ?1 AND leased = 0 AND event_id < ?2 ORDER BY event_id LIMIT ?3";
+    CLOSING = "SELECT webhook_id, closing, closing_at, closing_from, closing_before FROM lanes
         WHERE closing IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2";
     OLD_WAITING = "SELECT webhook_id, event_id, attempts FROM pending
         WHERE leased = 0 AND event_id < ?1 ORDER BY event_id LIMIT ?2";
@@ -239,7 +309,8 @@ statements! {
     ATTEMPT_LINES = "SELECT a.at, a.duration_ms, u.url, a.status, a.fault, a.fault_words, a.body, a.next_at
         FROM attempts a JOIN webhook_urls u ON u.webhook_id = a.webhook_id AND u.number = a.url_number
         WHERE a.webhook_id = ?1 AND a.event_id = ?2 ORDER BY a.n";
-    EVENT = "SELECT kind, booking, property_id, created_at, client, targets FROM events WHERE id = ?1";
+    EVENT = "SELECT kind, booking, property_id, created_at, client, targets, profiles
+        FROM events WHERE id = ?1";
 
     EVENTS_BACK = "SELECT id, targets FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id DESC";
 

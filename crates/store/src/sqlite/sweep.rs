@@ -5,6 +5,7 @@ use stayhook_core::{End, EventId, Reason, Span, UnixMs, WebhookId};
 
 use super::lanes::Lanes;
 use super::pack::Deliveries;
+use super::release::Part;
 use super::{closing, query, rows, sql, stats};
 use crate::records::Record;
 use crate::targets::Targets;
@@ -41,15 +42,37 @@ fn disable(conn: &Connection, sweep: &Sweep) -> Result<Vec<StatusChanged>, Store
 fn close(conn: &Connection, sweep: &Sweep) -> Result<(), StoreError> {
     let closing = query::many(conn, sql::CLOSING, params![sweep.now.0, limit(sweep.batch)], |row| {
         let webhook = WebhookId(row.get(0)?);
-        Ok((webhook, rows::closing(row, 1, webhook)?))
+        let mark = rows::closing(row, 1, webhook)?;
+        let part = mark.map(|mark| Part::read(row, 3, mark)).transpose()?.flatten();
+        Ok((webhook, mark, part))
     })?;
     let mut room = sweep.batch;
-    for (webhook, mark) in closing {
+    for (webhook, mark, part) in closing {
         let Some((reason, since)) = mark else { continue };
         if room == 0 {
             break;
         }
-        room -= closing::close_since(conn, webhook, reason, since, sweep.now, room)?;
+        room -= match part {
+            Some(part) => part.go_on(conn, webhook, sweep.now, room)?,
+            None => closing::close_since(conn, webhook, reason, since, sweep.now, room)?,
+        };
+    }
+    Ok(())
+}
+
+/// The rest of what was parked for webhooks whose order does not matter any more.
+pub(super) fn free(conn: &Connection, sweep: &Sweep) -> Result<(), StoreError> {
+    let mut room = limit(sweep.batch);
+    let freeing = query::many(conn, sql::FREEING, [room], |row| Ok(row.get::<_, i64>(0)?))?;
+    for webhook in freeing {
+        if room == 0 {
+            break;
+        }
+        let freed = i64::try_from(query::run(conn, sql::FREE, [webhook, room])?).unwrap_or(room);
+        if freed < room {
+            query::run(conn, sql::SET_FREEING, params![webhook, false])?;
+        }
+        room -= freed;
     }
     Ok(())
 }
@@ -141,12 +164,15 @@ fn next(conn: &Connection, sweep: &Sweep) -> Result<Option<UnixMs>, StoreError> 
     let failing =
         query::number(conn, sql::FIRST_FAILING, [])?.map(|it| past(UnixMs(it), sweep.disable.after));
     let closing = query::number(conn, sql::FIRST_CLOSING, [])?.map(UnixMs);
+    let look = query::number(conn, sql::FIRST_LOOK, [])?.map(UnixMs);
+    let freeing = query::exists(conn, sql::IS_FREEING, [])?.then_some(sweep.now);
     let expiry = event(sql::OLDEST_WAITING)?.map(|it| past(it, sweep.keep));
     let pruning = event(sql::OLDEST_EVENT)?.map(|it| past(it, sweep.prune));
     let handoff = oldest_handoff(conn)?.map(|(_, newest)| past(newest.accepted_at(), sweep.prune));
     let rotation = query::number(conn, sql::FIRST_ROTATED, [])?.map(UnixMs);
     let tallies = stats::next_prune(conn, sweep)?;
-    Ok([failing, closing, expiry, pruning, handoff, rotation, tallies].into_iter().flatten().min())
+    let held = [look, freeing, closing];
+    Ok([failing, expiry, pruning, handoff, rotation, tallies].into_iter().chain(held).flatten().min())
 }
 
 fn limit(batch: usize) -> i64 {

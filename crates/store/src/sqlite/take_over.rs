@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 use stayhook_core::{EventId, UnixMs, WebhookId};
 
 use super::lanes::{Lanes, Standing};
+use super::order::{self, Place};
 use super::pack::Deliveries;
 use super::{query, rows, sql};
 use crate::StoreError;
@@ -72,6 +73,7 @@ fn give_back(
     let goes_on = interrupt(conn, lanes, webhook, event, 0, now)?;
     if goes_on {
         query::run(conn, sql::WAIT, params![webhook.0, key, now.0, 1, 0, booking])?;
+        order::line_up(conn, lanes.ordering(webhook)?, webhook, event, booking.as_deref(), Place::ByAge)?;
     }
     Ok(goes_on)
 }

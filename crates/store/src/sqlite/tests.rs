@@ -35,7 +35,7 @@ fn event(number: u16, bytes: usize) -> NewRow {
         client: stayhook_core::ClientId::parse("bookings").unwrap(),
         origin: None,
         idempotency: None,
-        bodies: vec![vec![b'x'; bytes].into()],
+        bodies: vec![crate::Body { profile: "nowistay".into(), bytes: vec![b'x'; bytes].into() }],
         targets: vec![],
     }
 }
@@ -92,7 +92,7 @@ async fn a_database_of_the_first_version_is_brought_up_and_keeps_everything() {
     let home = tempfile::tempdir().unwrap();
     first_version(&options(&home));
     let unmigrated = SqliteStore::open(SqliteOptions { migrate: false, ..options(&home) });
-    assert_eq!(unmigrated.err(), Some(StoreError::OlderSchema { found: 1, needed: 2 }));
+    assert_eq!(unmigrated.err(), Some(StoreError::OlderSchema { found: 1, needed: 3 }));
     let store = SqliteStore::open(options(&home)).unwrap();
     let all = store.registry().await.unwrap();
     let [one] = &all[..] else { panic!("one webhook") };
@@ -106,8 +106,9 @@ async fn a_database_of_the_first_version_is_brought_up_and_keeps_everything() {
     assert_eq!((line.state, line.attempts, line.next_attempt_at), (State::Pending, 1, Some(UnixMs(9))));
     assert_eq!(attempts[0].reply.status, Some(500));
     assert_eq!(store.tokens().await.unwrap()[0].name, "first");
-    let due = Claim { now: UnixMs(9), lease: Span::seconds(1), lanes: 1, per_lane: 1, skip: vec![] };
-    assert_eq!(store.claim(due).await.unwrap().due[0].body.as_ref(), b"{}");
+    let due =
+        Claim { now: UnixMs(9), lease: Span::seconds(1), lanes: 1, per_lane: 1, skip: vec![], after: None };
+    assert_eq!(store.claim(due).await.unwrap().due[0].body.bytes.as_ref(), b"{}");
     // And what is new works on it.
     let by = Order::new(Author::Operator, UnixMs(10));
     let entitled = store.set_entitlement(PropertyId::new(101).unwrap(), false, &by).await.unwrap();
@@ -174,7 +175,14 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
         assert!(store.event(*id).await.unwrap().is_some());
     }
     let (now, keep) = (UnixMs(1_790_000_000_000), Span::days(30));
-    let sweep = Sweep { now, keep, prune: keep, disable: DisableRule::default(), batch: 1_000 };
+    let sweep = Sweep {
+        now,
+        keep,
+        prune: keep,
+        disable: DisableRule::default(),
+        hold: crate::HoldLimits::default(),
+        batch: 1_000,
+    };
     assert_eq!(store.sweep(sweep).await.unwrap().pruned, acknowledged.len() as u64);
     store.intake(Intake { events: vec![event(200, 8_000)], ..Intake::default() }).await.unwrap();
 }

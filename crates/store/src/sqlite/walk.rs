@@ -1,14 +1,17 @@
 //! Walking over the deliveries of a webhook from the newest to the oldest, out of three
 //! places at once, without reading more of any than the page needs.
 
+use std::sync::Arc;
+
 use rusqlite::{CachedStatement, Connection, Rows, params};
-use stayhook_core::{EventId, Reason, WebhookId};
+use stayhook_core::{EventId, WebhookId};
 
 use super::pack::Deliveries;
 use super::{query, rows, sql};
+use crate::columns::{Name, parse_profile};
 use crate::derived::Places;
 use crate::targets::Targets;
-use crate::{DeliveryFilter, StoreError, TargetFate};
+use crate::{DeliveryFilter, StoreError};
 
 /// The statements that a walk steps through.
 pub(super) struct Statements<'c> {
@@ -134,9 +137,20 @@ fn handed_off(conn: &Connection, webhook: WebhookId) -> Result<Vec<EventId>, Sto
 
 /// Whether the event was one for this webhook, so that there is a delivery.
 pub(super) fn exists(conn: &Connection, webhook: WebhookId, event: EventId) -> Result<bool, StoreError> {
-    let wanted = |targets: Targets| {
-        targets.0.iter().any(|it| it.webhook == webhook && it.fate != TargetFate::Skip(Reason::Unsubscribed))
-    };
-    let found = query::one(conn, sql::EVENT, [event.to_bytes()], |row| Ok(wanted(row.get(5)?)))?;
-    Ok(found.unwrap_or(false))
+    Ok(profile(conn, webhook, event)?.is_some())
+}
+
+/// The profile of what the webhook gets of an event; `None` where the event was not one for it.
+pub(super) fn profile(
+    conn: &Connection,
+    webhook: WebhookId,
+    event: EventId,
+) -> Result<Option<Arc<str>>, StoreError> {
+    let found = query::one(conn, sql::EVENT, [event.to_bytes()], |row| {
+        let (targets, profiles): (Targets, Option<String>) = (row.get(5)?, row.get(6)?);
+        let Some(target) = targets.delivery(webhook) else { return Ok(None) };
+        let profile = parse_profile(profiles.as_deref(), target.body);
+        Name("events", event).valid("profiles", profile).map(Some)
+    })?;
+    Ok(found.flatten())
 }

@@ -28,7 +28,7 @@ pub(super) fn create(
     secrets::write(conn, keyring, id, &secrets)?;
     secrets::write_credentials(conn, keyring, id, credentials.as_ref())?;
     query::run(conn, sql::INSERT_URL, params![id.0, 1, new.url])?;
-    query::run(conn, sql::INSERT_LANE, [id.0])?;
+    query::run(conn, sql::INSERT_LANE, params![id.0, new.client.as_str()])?;
     audit::write(conn, &Entry::created(&webhook, credentials.as_ref().map(Credentials::kind)))?;
     let entitlement = entitlements::of(conn, new.property)?;
     Ok(Registered { webhook, secrets, credentials, entitlement, url_number: 1 })

@@ -9,9 +9,9 @@ use stayhook_core::{
     StatusChange, Subscription, UnixMs, WebhookChange, WebhookId, WebhookOptions,
 };
 use stayhook_store::{
-    Author, Claim, Conclude, Conclusion, HandoffId, IdempotencyClaim, Intake, NewRow, NewToken, NewWebhook,
-    Order, Origin, Patch, PropertyScope, Reply, Rotation, Scope, Step, Store, Tally, Target, TargetFate,
-    TokenHash, Tried,
+    Author, Body, Claim, Conclude, Conclusion, HandoffId, IdempotencyClaim, Intake, NewRow, NewToken,
+    NewWebhook, Order, Origin, Patch, PropertyScope, Reply, Rotation, Scope, Step, Store, Tally, Target,
+    TargetFate, TokenHash, Tried,
 };
 
 /// So many milliseconds after the beginning of time here.
@@ -62,6 +62,10 @@ pub(crate) async fn register(store: &Arc<dyn Store>, number: u8) -> WebhookId {
     store.create_webhook(new).await.unwrap().webhook.id
 }
 
+fn body(text: &str) -> Body {
+    Body { profile: "nowistay".into(), bytes: Bytes::copy_from_slice(text.as_bytes()) }
+}
+
 fn row(id: EventId, targets: &[(WebhookId, TargetFate)]) -> NewRow {
     let target =
         |(webhook, fate): &(WebhookId, TargetFate)| Target { webhook: *webhook, body: 0, fate: *fate };
@@ -74,7 +78,7 @@ fn row(id: EventId, targets: &[(WebhookId, TargetFate)]) -> NewRow {
         client: client("bookings"),
         origin: None,
         idempotency: None,
-        bodies: vec![Bytes::from(format!("body of {id}"))],
+        bodies: vec![body(&format!("body of {id}"))],
         targets: targets.iter().map(target).collect(),
     }
 }
@@ -96,7 +100,7 @@ async fn events(store: &Arc<dyn Store>, webhooks: &[WebhookId]) {
         conclude(store, first, id, handoff, outcome).await;
     }
     let mut all = row(event(1, 100), &[(first, TargetFate::Send), (second, TargetFate::Wait)]);
-    all.bodies.push(Bytes::from(vec![0, 255, 10, 13]));
+    all.bodies.push(Body { profile: "acme".into(), bytes: Bytes::from(vec![0, 255, 10, 13]) });
     all.targets[1].body = 1;
     all.booking = Some(BookingId::text("R-7/ä").unwrap());
     all.origin = Some(client("channel manager"));
@@ -113,7 +117,8 @@ async fn events(store: &Arc<dyn Store>, webhooks: &[WebhookId]) {
     }
     // Two that somebody has claimed, and not concluded when everything stopped.
     let skip = webhooks.iter().copied().filter(|it| *it != webhooks[2]).collect();
-    let claim = Claim { now: at(3 * 86_400_000), lease: Span::seconds(45), lanes: 8, per_lane: 2, skip };
+    let claim =
+        Claim { now: at(3 * 86_400_000), lease: Span::seconds(45), lanes: 8, per_lane: 2, skip, after: None };
     assert_eq!(store.claim(claim).await.unwrap().due.len(), 2);
 }
 
@@ -135,6 +140,7 @@ async fn conclude(
         duration: Span::millis(12),
         outcome,
         roll: Roll(0),
+        backoff: None,
         url_number: 1,
         reply,
     });

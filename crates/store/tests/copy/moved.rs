@@ -76,7 +76,8 @@ async fn the_new_database_goes_on_where_the_old_one_stopped() {
     let now = at(5 * 86_400_000);
     assert_eq!(old.take_over(now).await.unwrap(), 3, "one was in flight, two were leased");
     assert_eq!(new.take_over(now).await.unwrap(), 3);
-    let claim = || Claim { now, lease: Span::seconds(45), lanes: 64, per_lane: 64, skip: vec![] };
+    let claim =
+        || Claim { now, lease: Span::seconds(45), lanes: 64, per_lane: 64, skip: vec![], after: None };
     let due = async |store: &dyn Store| {
         let due = store.claim(claim()).await.unwrap().due;
         let mut due: Vec<String> = due.iter().map(|it| format!("{it:?}")).collect();

@@ -43,7 +43,7 @@ async fn a_later_schema_is_left_alone() {
     let mut house = House::new().await;
     house.node().await;
     house.run("INSERT INTO stayhook.migrations (version) VALUES (99)").await;
-    assert_eq!(refused(&house).await, StoreError::NewerSchema { found: 99, known: 2 });
+    assert_eq!(refused(&house).await, StoreError::NewerSchema { found: 99, known: 3 });
 }
 
 #[tokio::test]
@@ -127,7 +127,8 @@ async fn lost_connections_are_made_again() {
             lease: stayhook_core::Span::seconds(1),
             lanes: 1,
             per_lane: 1,
-            skip: vec![]
+            skip: vec![],
+            after: None,
         })
         .await
         .unwrap()

@@ -155,6 +155,7 @@ async fn rust_enqueues_in_a_transaction_of_its_own() {
         property: PropertyId::new(101).unwrap(),
         booking,
         data: Json::parse(br#"{"booking":{"id":1,"price":90.10}}"#, 64).unwrap(),
+        raw: None,
         created_at: Some(UnixMs(1_780_000_000_123)),
         idempotency_key: Some(IdempotencyKey::parse("k").unwrap()),
         origin: Some(ClientId::parse("pms").unwrap()),

@@ -7,6 +7,7 @@ mod administration;
 mod catalogue;
 mod database;
 mod doubt;
+mod figures;
 mod inbox;
 mod nodes;
 mod partitions;

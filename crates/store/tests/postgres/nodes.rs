@@ -177,7 +177,17 @@ async fn a_success_that_ended_no_run_still_counts() {
 
     let disable = stayhook_core::DisableRule::default();
     let (keep, prune) = (Span::days(30), Span::days(31));
-    let swept = node.sweep(stayhook_store::Sweep { now, keep, prune, disable, batch: 100 }).await.unwrap();
+    let swept = node
+        .sweep(stayhook_store::Sweep {
+            now,
+            keep,
+            prune,
+            disable,
+            hold: stayhook_store::HoldLimits::default(),
+            batch: 100,
+        })
+        .await
+        .unwrap();
     let status = node.webhook(EVERYTHING, id).await.unwrap().unwrap().status;
     assert_eq!(status.failing().map(|run| run.since), Some(now.before(Span::hours(9))));
     assert_eq!(swept.statuses[0].status, status);

@@ -10,7 +10,17 @@ const DAYS: &str = "SELECT count(*) FROM stayhook.days";
 
 async fn sweep(store: &PostgresStore, now: UnixMs) -> Swept {
     let prune = Span::millis(KEEP.as_millis() + Span::hours(12).as_millis());
-    store.sweep(Sweep { now, keep: KEEP, prune, disable: DisableRule::default(), batch: 100 }).await.unwrap()
+    store
+        .sweep(Sweep {
+            now,
+            keep: KEEP,
+            prune,
+            disable: DisableRule::default(),
+            hold: stayhook_store::HoldLimits::default(),
+            batch: 100,
+        })
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

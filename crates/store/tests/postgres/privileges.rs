@@ -99,6 +99,22 @@ async fn a_role_may_enqueue_and_nothing_else() {
     }
 }
 
+/// Whatever client a role names, its keys are its own.
+#[tokio::test]
+async fn keys_of_others_cannot_be_used_up_or_probed() {
+    let mut guest = Guest::invited().await;
+    let call = |data: &str| {
+        format!(
+            "SELECT stayhook.enqueue('booking.created', 101, '{data}', client => 'pms', idempotency_key => 'k')"
+        )
+    };
+    assert_eq!(guest.says(&call("{}")).await, Ok(()));
+    sqlx::raw_sql(sqlx::AssertSqlSafe(call(r#"{"a":1}"#))).execute(&mut guest.house.sql).await.unwrap();
+    assert!(guest.says(&call(r#"{"a":2}"#)).await.is_err_and(|it| it.contains("other content")));
+    let waiting = guest.names("SELECT data FROM stayhook.inbox ORDER BY event_id").await;
+    assert_eq!(waiting.len(), 2, "{waiting:?}");
+}
+
 /// The functions run with more rights than their callers: whatever those put in front of the
 /// names that they use, nothing of it is run.
 #[tokio::test]

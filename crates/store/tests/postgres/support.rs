@@ -7,9 +7,9 @@ use stayhook_core::{
     SigningSecret, Span, Subscription, UnixMs, WebhookId, WebhookOptions,
 };
 use stayhook_store::{
-    Author, Claim, Claimed, Conclude, Concluded, Conclusion, HandoffId, Intake, Keyring, NewRow, NewWebhook,
-    Order, Origin, PostgresOptions, PostgresStore, Receipt, Reply, Step, Store, StoreError, Target,
-    TargetFate, Timing, Tried,
+    Author, Body, Claim, Claimed, Conclude, Concluded, Conclusion, HandoffId, Intake, Keyring, NewRow,
+    NewWebhook, Order, Origin, PostgresOptions, PostgresStore, Receipt, Reply, Step, Store, StoreError,
+    Target, TargetFate, Timing, Tried,
 };
 use stayhook_testkit::Postgres;
 
@@ -110,7 +110,7 @@ pub(crate) fn row(id: EventId, targets: &[(WebhookId, TargetFate)]) -> NewRow {
         client: ClientId::parse("bookings").unwrap(),
         origin: None,
         idempotency: None,
-        bodies: vec![Bytes::from_static(b"{}")],
+        bodies: vec![Body { profile: "nowistay".into(), bytes: Bytes::from_static(b"{}") }],
         targets: targets.iter().map(target).collect(),
     }
 }
@@ -135,7 +135,7 @@ pub(crate) async fn wait(store: &PostgresStore, webhook: WebhookId, event: Event
 }
 
 pub(crate) async fn claim(store: &PostgresStore, now: UnixMs) -> Claimed {
-    let claim = Claim { now, lease: Span::seconds(45), lanes: 8, per_lane: 8, skip: vec![] };
+    let claim = Claim { now, lease: Span::seconds(45), lanes: 8, per_lane: 8, skip: vec![], after: None };
     store.claim(claim).await.unwrap()
 }
 
@@ -153,6 +153,7 @@ pub(crate) fn tried(outcome: Outcome, ended: UnixMs) -> Step {
         duration,
         outcome,
         roll: Roll(0),
+        backoff: None,
         url_number: 1,
         reply,
     })

@@ -84,7 +84,7 @@ async fn a_database_of_version_1_is_brought_up_while_its_nodes_write() {
     assert_eq!((it.webhook.version, it.webhook.client.as_str()), (written + 1, "pms"));
     assert_eq!(it.secrets.current.expose(), SigningSecret::from_entropy([7; 32]).expose());
     assert!(it.secrets.next.is_none() && it.credentials.is_none() && it.entitlement.set.is_none());
-    assert_eq!(house.number("SELECT max(version) FROM stayhook.migrations").await, 2);
+    assert_eq!(house.number("SELECT max(version) FROM stayhook.migrations").await, 3);
 
     // Nodes of version 1 go on as before, also with what only newer ones write.
     let secret: Vec<u8> =
@@ -124,5 +124,5 @@ async fn a_long_transaction_keeps_nobody_but_the_migration_waiting() {
     stop.store(true, Ordering::Relaxed);
     let written = writer.await.unwrap();
     assert_eq!(only_webhook(&node).await.webhook.version, written + 1);
-    assert_eq!(house.number("SELECT max(version) FROM stayhook.migrations").await, 2);
+    assert_eq!(house.number("SELECT max(version) FROM stayhook.migrations").await, 3);
 }

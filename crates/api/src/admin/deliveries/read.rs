@@ -33,5 +33,5 @@ pub(super) async fn read(
     let found = api.store().delivery(administrator.scope(), id.webhook, id.event).await?;
     let (line, attempts) = found.ok_or_else(|| Problem::no_such("delivery"))?;
     let line = deliveries::told_apart(&api, line);
-    Ok(answer::ok(&DeliveryView::whole(&line, &attempts)))
+    Ok(answer::ok(&DeliveryView::whole(&api.state.engine, &line, &attempts)))
 }

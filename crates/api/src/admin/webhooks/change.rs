@@ -103,7 +103,8 @@ fn asked(status: &Asked, reason: Option<String>, held: Option<Held>) -> StatusCh
     }
 }
 
-/// An administrator's words for the owner. `failing` is what the 72-hour rule says.
+/// An administrator's words for the owner. `failing` is what the 72-hour rule says, `gone` what a
+/// receiver that wants nothing more leads to.
 fn reason(json: Json) -> Result<String, Wrong> {
     let text = text(json)?;
     let fits = (1..=MOST_REASON).contains(&text.chars().count()) && !text.chars().any(char::is_control);
@@ -112,5 +113,6 @@ fn reason(json: Json) -> Result<String, Wrong> {
             format!("must be a text of 1 to {MOST_REASON} characters without control characters").into()
         );
     }
-    if text == "failing" { Err("is what the 72-hour rule says: use other words".into()) } else { Ok(text) }
+    let taken = matches!(text.as_str(), "failing" | "gone");
+    if taken { Err("is what the engine itself says: use other words".into()) } else { Ok(text) }
 }

@@ -51,7 +51,8 @@ statements! {
     LAST_ATTEMPT = "SELECT coalesce(max(n), 0) FROM stayhook.attempts WHERE webhook_id = $1 AND event_id = $2";
     REQUEUE = "INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking)
             VALUES ($1, $2, $3, $4, 0, $5)
-        ON CONFLICT (webhook_id, event_id) DO UPDATE SET due_at = least(pending.due_at, excluded.due_at)";
+        ON CONFLICT (webhook_id, event_id) DO UPDATE SET due_at = least(pending.due_at, excluded.due_at)
+        WHERE pending.due_at < 9223372036854775807";
     /// Of the webhook's next deliveries in order of acceptance, at most $8, those that ended in one
     /// of the ways asked for ($6: failed, $7: missed) and do not wait again, at most $4: as of one
     /// moment. Returns how many were requeued, and the last that was looked at unless none is left.
@@ -101,11 +102,11 @@ statements! {
         WHERE $1::bigint IS NULL OR w.id = $1";
     /// What is being attempted or cancelled does not wait.
     WAITS = "SELECT count(*) FILTER (WHERE NOT l.held), count(*) FILTER (WHERE l.held),
-            min(p.due_at) FILTER (WHERE NOT l.held)
+            min(p.due_at) FILTER (WHERE NOT l.held AND p.due_at < 9223372036854775807)
         FROM stayhook.pending p JOIN stayhook.lanes l ON l.webhook_id = p.webhook_id
         WHERE p.leased_by IS NULL AND l.closing IS NULL";
     WAITS_OF = "SELECT count(*) FILTER (WHERE NOT l.held), count(*) FILTER (WHERE l.held),
-            min(p.due_at) FILTER (WHERE NOT l.held)
+            min(p.due_at) FILTER (WHERE NOT l.held AND p.due_at < 9223372036854775807)
         FROM stayhook.pending p JOIN stayhook.lanes l ON l.webhook_id = p.webhook_id
         WHERE p.leased_by IS NULL AND l.closing IS NULL AND p.webhook_id = $1";
     OLD_TALLIES = "DELETE FROM stayhook.tallies t USING (
