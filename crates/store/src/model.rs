@@ -9,9 +9,12 @@ mod change;
 mod claim;
 mod cluster;
 mod conclude;
+mod hold;
 mod intake;
 mod log;
+mod order;
 mod records;
+mod release;
 mod requeue;
 mod state;
 mod stats;
@@ -20,7 +23,7 @@ mod sweep;
 mod take_over;
 mod webhooks;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use stayhook_core::{Span, UnixMs};
@@ -46,6 +49,8 @@ struct Shared {
 pub struct ModelStore {
     model: Model,
     node: AtomicI64,
+    /// It was swept by this process before.
+    swept_before: AtomicBool,
 }
 
 impl Model {
@@ -63,7 +68,7 @@ impl Model {
     /// A process opens the store.
     pub fn open(&self) -> ModelStore {
         let node = self.lock().register();
-        ModelStore { model: self.clone(), node: AtomicI64::new(node) }
+        ModelStore { model: self.clone(), node: AtomicI64::new(node), swept_before: AtomicBool::new(false) }
     }
 
     /// Whether nodes share it.

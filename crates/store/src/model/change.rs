@@ -1,11 +1,11 @@
 //! Changing a webhook, and what that means for deliveries that wait.
 
-use std::collections::BTreeSet;
-
-use stayhook_core::{Credentials, Effects, End, EventId, Held, Reason, Status, UnixMs, Webhook, WebhookId};
+use stayhook_core::{
+    Credentials, Effects, End, EventId, Held, Ordering, Reason, Status, UnixMs, Webhook, WebhookId,
+};
 
 use super::records::Row;
-use super::state::{State, Time};
+use super::state::{Closing, State, Time};
 use crate::audit::{Entry, NewCredentials};
 use crate::{ChangeError, Order, Patch, Registered, Scope};
 
@@ -56,6 +56,10 @@ impl State {
     /// What is leased stays with its holder.
     fn follow(&mut self, before: &Webhook, after: &Webhook, effects: Effects, retry_by: UnixMs, time: Time) {
         let id = after.id;
+        if before.status != after.status {
+            let paused = matches!(after.status, Status::Paused { .. });
+            self.lanes.entry(id).or_default().look = paused.then(|| time.there(time.now));
+        }
         if matches!(before.status, Status::Disabled { .. }) && before.status != after.status {
             self.reopen(id, time);
         }
@@ -69,6 +73,9 @@ impl State {
             };
             self.cancel_where(id, Reason::Unsubscribed, time, unwanted);
         }
+        if before.options.ordering != after.options.ordering && after.options.ordering == Ordering::None {
+            self.free(id, time);
+        }
         if effects.pull_forward {
             let by = time.there(retry_by);
             for event in self.waiting(id) {
@@ -80,22 +87,9 @@ impl State {
         }
         match effects.release {
             None | Some(Held::Deliver) => {}
-            Some(Held::Latest) => self.keep_latest(id, time),
-            Some(Held::Discard) => self.cancel_where(id, Reason::Discarded, time, |_, _| true),
+            Some(Held::Latest) => self.release(id, Reason::Superseded, time.now),
+            Some(Held::Discard) => self.release(id, Reason::Discarded, time.now),
         }
-    }
-
-    /// Of each booking the newest stays; what belongs to no booking stays too.
-    fn keep_latest(&mut self, id: WebhookId, time: Time) {
-        let mut seen = BTreeSet::new();
-        let mut older = BTreeSet::new();
-        for event in self.waiting(id).into_iter().rev() {
-            let waits = self.pending.get(&(id, event)).filter(|it| it.lease.is_none());
-            if waits.and_then(|it| it.booking.as_ref()).is_some_and(|it| !seen.insert(it.key())) {
-                older.insert(event);
-            }
-        }
-        self.cancel_where(id, Reason::Superseded, time, |_, event| older.contains(&event));
     }
 
     fn cancel_where(
@@ -113,8 +107,8 @@ impl State {
         }
     }
 
-    fn cancel(&mut self, id: WebhookId, event: EventId, reason: Reason, at: UnixMs) {
-        if let Some(pending) = self.pending.remove(&(id, event)) {
+    pub(super) fn cancel(&mut self, id: WebhookId, event: EventId, reason: Reason, at: UnixMs) {
+        if let Some(pending) = self.forget(id, event) {
             self.record(id, event, Row::ended(pending.attempts, at, End::Cancelled(reason)));
         }
     }
@@ -135,7 +129,7 @@ impl State {
         }
         let lane = self.lanes.entry(id).or_default();
         let left = self.pending.keys().any(|(webhook, _)| *webhook == id);
-        lane.closing = left.then_some((reason, since));
+        lane.closing = left.then_some(Closing { reason, since, part: None });
         if !left && reason == Reason::WebhookDeleted {
             self.lanes.remove(&id);
         }
@@ -144,7 +138,9 @@ impl State {
 
     /// Ends the closing of a webhook that is switched on again.
     fn reopen(&mut self, id: WebhookId, time: Time) {
-        let Some((reason, since)) = self.lanes.get(&id).and_then(|it| it.closing) else { return };
+        let Some(Closing { reason, since, .. }) = self.lanes.get(&id).and_then(|it| it.closing) else {
+            return;
+        };
         for event in self.closable(id, time) {
             self.cancel(id, event, reason, since);
         }

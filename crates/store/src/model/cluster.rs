@@ -45,7 +45,7 @@ impl Model {
         let state = self.lock();
         let time = Time { now: sweep.now, shift: 0 };
         let claims = state.pending.iter().filter(|((id, _), _)| state.may_be_claimed(*id));
-        claims.map(|(_, it)| it.due).chain(state.next(sweep, time)).min()
+        claims.filter_map(|(_, it)| it.claimable()).chain(state.next(sweep, time)).min()
     }
 
     /// When a node hears something next, or a silent one is given up.

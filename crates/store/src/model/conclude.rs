@@ -40,7 +40,7 @@ impl State {
                 Some(end) => self.settle_ended(it, end, time),
                 None => {
                     let counts = (it.progress.attempts, it.progress.steps);
-                    self.wait(it.webhook, it.event, *due, counts, it.booking.clone(), time);
+                    self.come_back((it.webhook, it.event), *due, counts, it.booking.clone(), time);
                     Fate::Spilled
                 }
             },
@@ -81,12 +81,14 @@ impl State {
     fn settle_tried(&mut self, it: &Conclusion, tried: &Tried, batch: &Conclude, time: Time) -> Fate {
         let outcome = tried.outcome_at(self.url_number(it.webhook));
         let attempt = Attempt { outcome, finished_at: tried.started_at.after(tried.duration) };
-        let verdict = decide(it.progress, self.status(it.webhook), attempt, &batch.policy, tried.roll);
+        let verdict =
+            decide(it.progress, self.status(it.webhook), attempt, &tried.policy(&batch.policy), tried.roll);
         self.record(it.webhook, it.event, Row::tried(it.progress, tried, verdict.next));
-        self.pending.remove(&(it.webhook, it.event));
         if let Next::Retry { due, steps } = verdict.next {
             let counts = (it.progress.attempts.saturating_add(1), steps);
-            self.wait(it.webhook, it.event, due, counts, it.booking.clone(), time);
+            self.come_back((it.webhook, it.event), due, counts, it.booking.clone(), time);
+        } else {
+            self.forget(it.webhook, it.event);
         }
         if let (Some(hook), Some(status)) = (self.webhooks.get_mut(&it.webhook), verdict.status) {
             hook.webhook.status = status;
@@ -95,7 +97,7 @@ impl State {
     }
 
     fn settle_ended(&mut self, it: &Conclusion, end: stayhook_core::End, time: Time) -> Fate {
-        self.pending.remove(&(it.webhook, it.event));
+        self.forget(it.webhook, it.event);
         self.record(it.webhook, it.event, Row::ended(it.progress.attempts, time.now, end));
         Fate::Written(Next::Ended(end))
     }

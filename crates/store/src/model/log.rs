@@ -1,5 +1,7 @@
 //! The delivery log. Where a delivery stands follows from what is kept about it.
 
+use std::sync::Arc;
+
 use stayhook_core::{
     BookingId, DeliveryId, End, EventId, EventType, Reason, State as Stands, Status, UnixMs, WebhookId,
 };
@@ -21,12 +23,13 @@ impl State {
 
     /// Where the delivery stands, and since when if it has ended.
     pub(super) fn stands(&self, id: WebhookId, event: EventId) -> (Stands, Option<UnixMs>) {
-        let closing = self.lanes.get(&id).and_then(|it| it.closing);
+        // Where only a part is being cancelled, each delivery says for itself whether it is.
+        let closing = self.lanes.get(&id).and_then(|it| it.closing).filter(|it| it.part.is_none());
         let held = matches!(self.status(id), Some(Status::Paused { .. }));
         if let Some(pending) = self.pending.get(&(id, event)) {
             return match closing {
                 _ if pending.lease.is_some() => (Stands::Delivering, None),
-                Some((reason, since)) => (Stands::Ended(End::Cancelled(reason)), Some(since)),
+                Some(it) => (Stands::Ended(End::Cancelled(it.reason)), Some(it.since)),
                 None if held => (Stands::Held, None),
                 None => (Stands::Pending, None),
             };
@@ -41,7 +44,7 @@ impl State {
     pub(super) fn line(&self, id: WebhookId, event: EventId) -> Option<DeliveryLine> {
         let row = self.events.get(&event).filter(|_| self.is_in_log(id, event))?;
         let (state, completed_at) = self.stands(id, event);
-        let due = self.pending.get(&(id, event)).map(|it| it.due);
+        let due = self.pending.get(&(id, event)).and_then(|it| it.claimable());
         Some(DeliveryLine {
             webhook: id,
             event,
@@ -51,7 +54,15 @@ impl State {
             attempts: self.made(id, event),
             next_attempt_at: due.filter(|_| state == Stands::Pending),
             completed_at,
+            profile: None,
         })
+    }
+
+    /// The profile of what is sent.
+    pub(super) fn profile(&self, id: WebhookId, event: EventId) -> Option<Arc<str>> {
+        let row = self.events.get(&event)?;
+        let target = row.targets.iter().find(|it| it.webhook == id)?;
+        row.bodies.get(usize::from(target.body)).map(|body| Arc::clone(&body.profile))
     }
 
     /// How many attempts were made.

@@ -2,6 +2,7 @@
 
 use stayhook_core::{DeliveryId, End, EventId, Reason, State as Stands, Status, UnixMs, WebhookId};
 
+use super::order::Place;
 use super::state::{State, Time};
 use crate::audit::Entry;
 use crate::{Order, Recover, RequeueError, Scope};
@@ -22,7 +23,10 @@ impl State {
             None => self.requeue(id, event, order.at, time),
             Some(pending) if pending.lease.is_some() => return Err(RequeueError::UnderWay),
             Some(pending) => {
-                pending.due = pending.due.min(time.there(order.at));
+                // What is parked stays so.
+                if !pending.parked {
+                    pending.due = pending.due.min(time.there(order.at));
+                }
                 self.signal(crate::Signal::Due, time);
             }
         }
@@ -79,5 +83,6 @@ impl State {
         let booking = self.events.get(&event).and_then(|it| it.booking.clone());
         let attempts = self.last_row(id, event);
         self.wait(id, event, at, (attempts, 0), booking, time);
+        self.line_up(id, event, Place::ByAge);
     }
 }

@@ -55,12 +55,35 @@ pub(super) struct Hook {
 }
 
 /// A webhook's deliveries as a whole.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Lane {
-    /// What waits is cancelled for this reason as of then; not all of it is yet.
-    pub(super) closing: Option<(Reason, UnixMs)>,
+    /// Whose webhook it is or was.
+    pub(super) client: String,
+    /// What waits is being cancelled.
+    pub(super) closing: Option<Closing>,
+    /// When to see whether more is held than may be, by the store's clock.
+    pub(super) look: Option<UnixMs>,
     /// The last claim that left something due behind: others come first.
     pub(super) served: Option<UnixMs>,
+}
+
+/// A cancellation of which not everything is done.
+#[derive(Clone, Copy)]
+pub(super) struct Closing {
+    pub(super) reason: Reason,
+    /// Since when it counts.
+    pub(super) since: UnixMs,
+    /// Where not everything that waits is meant: what is.
+    pub(super) part: Option<Part>,
+}
+
+/// What waited when a webhook was resumed.
+#[derive(Clone, Copy)]
+pub(super) struct Part {
+    /// Up to this event all is done.
+    pub(super) done: Option<EventId>,
+    /// Newer ones are left alone.
+    pub(super) newest: EventId,
 }
 
 /// A delivery that waits, or is somebody's.
@@ -73,6 +96,23 @@ pub(super) struct Pending {
     pub(super) booking: Option<BookingId>,
     /// Which node has it.
     pub(super) lease: Option<i64>,
+    /// Its place in its booking's order; 0 if it came while that did not matter.
+    pub(super) seq: u64,
+    /// Another one of its booking is before it: it is not due.
+    pub(super) parked: bool,
+    /// Newer events that are gathered under the same key take its place.
+    pub(super) gathered: Option<String>,
+}
+
+impl Pending {
+    /// When it may be claimed, if nothing else has to happen first.
+    pub(super) fn claimable(&self) -> Option<UnixMs> {
+        (!self.parked).then_some(self.due)
+    }
+
+    pub(super) fn is_of(&self, booking: &str) -> bool {
+        self.booking.as_ref().is_some_and(|it| it.key() == booking)
+    }
 }
 
 /// Deliveries in the memory of the node that accepted their events.

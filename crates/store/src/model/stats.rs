@@ -51,7 +51,8 @@ impl State {
             match self.status(*id) {
                 Some(Status::Active { .. }) => {
                     stats.pending += 1;
-                    stats.next_due = Some(stats.next_due.map_or(pending.due, |it| it.min(pending.due)));
+                    let due = pending.claimable();
+                    stats.next_due = stats.next_due.into_iter().chain(due).min();
                 }
                 Some(Status::Paused { .. }) => stats.held += 1,
                 Some(Status::Disabled { .. }) | None => {}

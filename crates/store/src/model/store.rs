@@ -1,6 +1,7 @@
 //! The calls, each under the lock from beginning to end.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
@@ -199,7 +200,8 @@ impl Store for ModelStore {
 
     async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError> {
         let time = self.model.time(sweep.now);
-        Ok(self.model.lock().sweep(&sweep, time))
+        let first = !self.swept_before.swap(true, Ordering::Relaxed);
+        Ok(self.model.lock().sweep(&sweep, first, time))
     }
 
     async fn deliveries(
@@ -229,6 +231,7 @@ impl Store for ModelStore {
     ) -> Result<Option<(DeliveryLine, Vec<AttemptLine>)>, StoreError> {
         let state = self.model.lock();
         let line = state.seen(scope, id).and_then(|_| state.line(id, event));
+        let line = line.map(|line| DeliveryLine { profile: state.profile(id, event), ..line });
         Ok(line.map(|line| (line, state.attempt_lines(id, event))))
     }
 

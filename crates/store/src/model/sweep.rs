@@ -8,13 +8,17 @@ use crate::stats::end_of;
 use crate::{StatusChanged, Sweep, Swept};
 
 impl State {
-    pub(super) fn sweep(&mut self, sweep: &Sweep, time: Time) -> Swept {
+    pub(super) fn sweep(&mut self, sweep: &Sweep, first: bool, time: Time) -> Swept {
+        let mut expired = self.expire(sweep);
+        if first {
+            self.look_again(time);
+        }
+        expired += self.expire_held(sweep, time);
+        let pruned = self.prune(sweep);
+        self.promote(sweep);
+        self.prune_tallies(sweep);
         let statuses = self.disable_overdue(sweep, time);
         self.close_the_rest(sweep, time);
-        self.promote(sweep);
-        let expired = self.expire(sweep);
-        let pruned = self.prune(sweep);
-        self.prune_tallies(sweep);
         Swept { statuses, expired, pruned, next: self.next(sweep, time) }
     }
 
@@ -34,8 +38,14 @@ impl State {
         let closing: Vec<_> =
             self.lanes.iter().filter_map(|(id, lane)| lane.closing.map(|mark| (*id, mark))).collect();
         let mut room = sweep.batch;
-        for (id, (reason, since)) in closing {
-            room -= self.close(id, reason, since, time, room);
+        for (id, mark) in closing {
+            if room == 0 {
+                break;
+            }
+            room -= match mark.part {
+                Some(part) => self.go_on(id, mark, part, room),
+                None => self.close(id, mark.reason, mark.since, time, room),
+            };
         }
     }
 
@@ -54,7 +64,7 @@ impl State {
         let old = self.pending.iter().filter(|((_, event), it)| *event < kept_from && it.lease.is_none());
         let old: Vec<_> = old.take(sweep.batch).map(|(key, it)| (*key, it.attempts)).collect();
         for ((id, event), attempts) in &old {
-            self.pending.remove(&(*id, *event));
+            self.forget(*id, *event);
             self.record(*id, *event, Row::ended(*attempts, sweep.now, End::Expired(Reason::Retention)));
         }
         old.len() as u64
@@ -81,7 +91,7 @@ impl State {
         for target in &row.targets {
             let key = (target.webhook, event);
             rows += self.attempts.remove(&key).map_or(0, |rows| rows.len());
-            rows += usize::from(self.pending.remove(&key).is_some());
+            rows += usize::from(self.forget(key.0, key.1).is_some());
         }
         if let Some(claim) = &row.idempotency {
             self.keys.remove(&(row.client.as_str().to_owned(), claim.key.as_str().to_owned()));
@@ -111,7 +121,9 @@ impl State {
         let expiry = waiting.map(|((_, event), _)| past(event.accepted_at(), sweep.keep)).min();
         let pruning = self.events.keys().next().map(|event| past(event.accepted_at(), sweep.prune));
         let tallies = self.tallies.keys().map(|(_, hour)| past(end_of(*hour), sweep.keep));
-        failing.chain(promotions).chain(closing).chain(expiry).chain(pruning).chain(tallies).min()
+        let look = self.lanes.iter().filter(|(id, _)| self.is_held(**id)).filter_map(|(_, it)| it.look);
+        let look = look.map(|it| time.here(it));
+        failing.chain(promotions).chain(closing).chain(look).chain(expiry).chain(pruning).chain(tallies).min()
     }
 
     /// When more of a closing lane can be cancelled, by the store's clock.

@@ -39,14 +39,16 @@ impl State {
     /// Writes the interrupted attempt; returns whether another one is to follow.
     fn interrupt(&mut self, id: WebhookId, event: EventId, time: Time) -> bool {
         let end = self.refusal(id);
-        let held = self.pending.remove(&(id, event));
-        let (attempts, steps) = held.map_or((0, 0), |it| (it.attempts, it.steps));
+        let attempts = self.pending.get(&(id, event)).map_or(0, |it| it.attempts);
         let url_number = self.url_number(id).unwrap_or(1);
         self.record(id, event, Row::interrupted(attempts, time.now, url_number, end));
-        if end.is_none() {
-            let booking = self.events.get(&event).and_then(|it| it.booking.clone());
-            self.wait(id, event, time.now, (attempts.saturating_add(1), steps), booking, time);
+        if end.is_some() {
+            self.forget(id, event);
+            return false;
         }
-        end.is_none()
+        let steps = self.pending.get(&(id, event)).map_or(0, |it| it.steps);
+        let booking = self.events.get(&event).and_then(|it| it.booking.clone());
+        self.come_back((id, event), time.now, (attempts.saturating_add(1), steps), booking, time);
+        true
     }
 }

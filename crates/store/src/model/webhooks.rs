@@ -34,7 +34,7 @@ impl State {
         };
         self.write_down(Entry::created(&webhook, new.credentials.as_ref().map(Credentials::kind)));
         self.urls.insert((id, 1), webhook.url.clone());
-        self.lanes.insert(id, Lane::default());
+        self.lanes.insert(id, Lane { client: webhook.client.to_string(), ..Lane::default() });
         let secrets = Secrets::only(new.secret);
         self.webhooks.insert(id, Hook { webhook, url_number: 1, secrets, credentials: new.credentials });
         self.changed(Some(id), time);
