@@ -56,7 +56,7 @@ fn wrong_members() -> Vec<(&'static str, Value, &'static str)> {
         ("url", json!("https://partner.example.com/a b"), "space"),
         ("url", json!("https://partner.example.com/a\tb"), "control"),
         ("url", json!("https://partner.example.com\\x"), "backslash"),
-        ("url", json!("https://partner.example.com/{propertyId}"), "brace"),
+        ("url", json!("https://partner.example.com/{propertyId}"), "has no URL placeholders"),
         ("url", json!("https://localhost/"), "local name"),
         ("url", json!("https://printer.local/"), "local name"),
         ("url", json!("https://partner/"), "single label"),

@@ -84,7 +84,7 @@ async fn a_database_of_version_1_is_brought_up_while_its_nodes_write() {
     assert_eq!((it.webhook.version, it.webhook.client.as_str()), (written + 1, "pms"));
     assert_eq!(it.secrets.current.expose(), SigningSecret::from_entropy([7; 32]).expose());
     assert!(it.secrets.next.is_none() && it.credentials.is_none() && it.entitlement.set.is_none());
-    assert_eq!(house.number("SELECT max(version) FROM stayhook.migrations").await, 3);
+    assert_eq!(house.number("SELECT max(version) FROM stayhook.migrations").await, 4);
 
     // Nodes of version 1 go on as before, also with what only newer ones write.
     let secret: Vec<u8> =

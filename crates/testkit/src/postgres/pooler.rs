@@ -76,11 +76,12 @@ impl Drop for PgBouncer {
     }
 }
 
-/// What is not said here is PgBouncer's default, as most have it.
+/// What is not said here is PgBouncer's default, as most have it; but each test has a database of
+/// its own, whose sessions are not kept for ten minutes.
 fn configuration(socket: &str, port: u16, sessions: u16) -> String {
     format!(
         "[databases]\n* = host={socket} user=stayhook\n\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
          unix_socket_dir =\nauth_type = any\npool_mode = transaction\n\
-         default_pool_size = {sessions}\nmax_client_conn = 1000\n"
+         default_pool_size = {sessions}\nmax_client_conn = 1000\nserver_idle_timeout = 5\n"
     )
 }
