@@ -73,7 +73,7 @@ impl State {
             };
             self.cancel_where(id, Reason::Unsubscribed, time, unwanted);
         }
-        if before.options.ordering != after.options.ordering && after.options.ordering == Ordering::None {
+        if before.options.ordering != after.options.ordering && after.options.ordering != Ordering::Booking {
             self.free(id, time);
         }
         if effects.pull_forward {

@@ -13,8 +13,8 @@ use crate::Signal;
 pub(super) enum Place {
     /// Behind all others: a new event.
     Last,
-    /// Where its event's age belongs, though not before newer ones that have started: one that
-    /// comes back.
+    /// Where its event's age belongs: one that comes back. Not before newer ones that have started,
+    /// unless it gives way to them anyhow.
     ByAge,
 }
 
@@ -64,7 +64,9 @@ impl State {
         let others: Vec<(EventId, Pending)> =
             line.into_iter().filter_map(|it| Some((it, self.pending.get(&(id, it))?.clone()))).collect();
         let Some((latest, last)) = others.last() else { return self.set_seq(id, event, 1) };
-        let newer = others.iter().filter(|(it, of)| *it > event && of.attempts == 0 && of.lease.is_none());
+        let gives_way = self.ordering(id) == Ordering::Newest;
+        let open = |of: &Pending| gives_way || of.attempts == 0 && of.lease.is_none();
+        let newer = others.iter().filter(|(it, of)| *it > event && open(of));
         let before = newer.map(|(_, of)| of.seq).min().filter(|_| place == Place::ByAge && *latest > event);
         self.set_seq(id, event, before.unwrap_or(last.seq + 1));
         self.park_if_behind(id, event);
@@ -122,7 +124,8 @@ impl State {
         !self.park_if_behind(id, event) && self.pending.contains_key(&(id, event))
     }
 
-    /// The order does not matter any more.
+    /// What is parked becomes due: older ones are not waited for any more. With `newest`, claims see
+    /// to what gives way.
     pub(super) fn free(&mut self, id: WebhookId, time: Time) {
         for event in self.waiting(id) {
             if let Some(pending) = self.pending.get_mut(&(id, event)) {
