@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stayhook_core::{
     BookingId, ClientId, EventId, EventType, Held, IdempotencyKey, Json, NewEvent, PropertyId, StatusChange,
-    Subscription, UrlRules, WebhookChange, WebhookId, WebhookOptions, WebhookUrl,
+    Subscription, WebhookChange, WebhookId, WebhookOptions,
 };
 use stayhook_engine::{By, Engine, Registration};
 use stayhook_store::{Author, Patch, Recover, Scope};
@@ -12,6 +12,7 @@ use stayhook_store::{Author, Patch, Recover, Scope};
 use crate::history::Answered;
 use crate::network::url_of;
 use crate::plan::{Call, Events};
+use crate::profiles::GATHERING;
 
 /// What a call is about, by the names that the store gave.
 #[derive(Clone, Copy, Default)]
@@ -103,16 +104,21 @@ fn words(error: impl std::fmt::Display) -> String {
 }
 
 async fn create(engine: &Engine, call: Call) -> Result<Answered, String> {
-    let Call::Create { property: of, receiver, events, skip_own, ordering } = call else {
+    let Call::Create { property: of, receiver, events, skip_own, ordering, gathers } = call else {
         return Err("no registration".to_owned());
     };
     let registration = Registration {
         client: client(OWNER),
         property: property(of),
-        url: WebhookUrl::parse(&url_of(receiver), &UrlRules::default()).unwrap(),
+        url: url_of(receiver),
         events: subscription(events),
         description: None,
-        options: WebhookOptions { skip_own, ordering, ..WebhookOptions::default() },
+        options: WebhookOptions {
+            skip_own,
+            ordering,
+            profile: gathers.then(|| GATHERING.to_owned()),
+            ..WebhookOptions::default()
+        },
         credentials: None,
     };
     let made = engine.create_webhook(registration).await.map_err(words);
@@ -158,6 +164,7 @@ fn events(call: Call, step: usize) -> Vec<NewEvent> {
             property: property(of),
             booking: Some(BookingId::Number(i64::try_from(booking).unwrap())),
             data: Json::object([("booking", Json::object(data))]),
+            raw: None,
             created_at: None,
             idempotency_key: key
                 .map(|it| IdempotencyKey::parse(&format!("{kind}-{of}-{booking}-{it}")).unwrap()),

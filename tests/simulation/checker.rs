@@ -6,12 +6,15 @@ mod answers;
 mod book;
 mod ends;
 mod health;
+mod holding;
 mod lateness;
 mod order;
 mod regime;
 mod repeats;
 mod requests;
 mod shares;
+mod strict;
+mod superseded;
 
 use crate::history::Entry;
 use crate::plan::Plan;
@@ -39,6 +42,7 @@ pub(crate) fn check(plan: &Plan, history: &[Entry]) -> Vec<Violation> {
         lateness::check,
         health::check,
         order::check,
+        holding::check,
         shares::check,
         ends::check,
     ];

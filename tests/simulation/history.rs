@@ -28,6 +28,7 @@ pub(crate) struct Entry {
 }
 
 #[derive(Clone, Debug)]
+#[expect(dead_code, reason = "what is told of a failure is all of it")]
 pub(crate) enum What {
     /// A call of the API began.
     Asked {
@@ -94,6 +95,8 @@ pub(crate) enum What {
     },
     /// From now on every receiver is well.
     Calm,
+    /// It does not come to an end: what goes on.
+    Stuck(String),
     /// Somebody looked at an event, at the end of its time or of the simulation.
     Looked {
         event: EventId,
@@ -132,6 +135,8 @@ pub(crate) enum WrittenStep {
         ended: UnixMs,
         accepted: bool,
         counts: bool,
+        /// The receiver wants nothing more.
+        gone: bool,
         url_number: u32,
     },
     Ended,
@@ -160,6 +165,7 @@ pub(crate) struct Accepted {
 
 /// What a call came to.
 #[derive(Clone, Debug)]
+#[expect(dead_code, reason = "what is told of a failure is all of it")]
 pub(crate) enum Answered {
     Created {
         webhook: WebhookId,

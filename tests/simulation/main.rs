@@ -14,6 +14,7 @@ mod history;
 mod network;
 mod node;
 mod plan;
+mod profiles;
 mod receivers;
 mod report;
 mod rng;
@@ -29,7 +30,7 @@ use std::time::Instant;
 
 use database::Database;
 use plan::{Ground, Plan};
-use report::{outline, report};
+use report::{outline, report, tale};
 use shrink::{Failure, failure, shrink};
 
 /// So many seeds are simulated unless the environment says otherwise.
@@ -89,6 +90,28 @@ fn a_seed_gives_the_same_history_twice() {
         let [first, second] = [0, 1].map(|_| world::run(&plan));
         assert_same(seed, &outline(&first.history), &outline(&second.history));
         assert!(first.moves == second.moves, "seed {seed}: time moved otherwise");
+    }
+}
+
+/// Prints what `SEED` stands for and what comes of it, as it is compared with a database where
+/// `ON` names one (`sqlite`, `postgres`).
+#[test]
+#[ignore = "shows a seed: SEED=7 ON=model cargo test -p stayhook-simulation tell -- --ignored --nocapture"]
+fn tell() {
+    let on = std::env::var("ON").ok();
+    for seed in seeds(1) {
+        let plan = Plan::of(seed, if on.is_some() { Ground::Alone } else { Ground::Shared });
+        let model = world::run(&plan);
+        let database = match on.as_deref() {
+            Some("sqlite") => Database::sqlite(),
+            Some("postgres") => Database::postgres(),
+            _ => {
+                println!("{}", tale(&plan, &model.history));
+                continue;
+            }
+        };
+        let real = world::run_on(&plan, Some(database), Some(model.moves));
+        println!("{}", tale(&plan, &real.history));
     }
 }
 

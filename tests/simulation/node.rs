@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use stayhook_core::{AllowList, Catalogue, Span, UnixMs, UrlRules};
+use stayhook_core::{Catalogue, Span, UnixMs, UrlRules};
 use stayhook_courier::Transport;
 use stayhook_engine::{Engine, EngineConfig, Parts, Roles};
 use stayhook_store::Store;
@@ -14,6 +14,7 @@ use crate::database::{Database, InModel};
 use crate::dice::SeededDice;
 use crate::network::{Network, Outside};
 use crate::plan::Settings;
+use crate::profiles::profiles;
 use crate::watched::{Line, Watched};
 
 /// When nothing happened for so many turns of the runtime, nothing will.
@@ -164,7 +165,8 @@ fn config(settings: &Settings) -> EngineConfig {
         keep: settings.keep,
         url_rules: UrlRules::default(),
         webhooks_per_property: 3,
-        allow_list: AllowList::default(),
+        profiles: profiles(),
+        hold: settings.hold,
         event_bytes: 256 << 10,
         entitled_by_default: true,
         catalogue: Catalogue::built_in(),

@@ -1,6 +1,7 @@
 //! What a seed stands for: a deployment, receivers, and what happens to them and when.
 
 use stayhook_core::{Backoff, DisableRule, Held, Ordering, Policy, Ratio, Span};
+use stayhook_store::HoldLimits;
 
 use crate::receivers::{Behaviour, Receiver};
 use crate::rng::Rng;
@@ -21,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) nodes: usize,
     pub(crate) policy: Policy,
     pub(crate) keep: Span,
+    pub(crate) hold: HoldLimits,
     pub(crate) timeout: Span,
     pub(crate) concurrency: usize,
     pub(crate) per_webhook: usize,
@@ -75,6 +77,8 @@ pub(crate) enum Call {
         events: Events,
         skip_own: bool,
         ordering: Ordering,
+        /// Under the profile that gathers updates: see `profiles`.
+        gathers: bool,
     },
     Enqueue {
         property: i64,
@@ -146,14 +150,6 @@ impl Events {
             Self::CreatedAndUpdated => &["booking.created", "booking.updated"],
         }
     }
-
-    pub(crate) fn matches(self, kind: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Created => kind == "booking.created",
-            Self::CreatedAndUpdated => kind != "booking.cancelled",
-        }
-    }
 }
 
 /// What the store behind a simulation can do.
@@ -206,10 +202,18 @@ fn settings(rng: &mut Rng, ground: Ground) -> Settings {
         nodes: if ground == Ground::Shared && rng.percent(40) { 2 } else { 1 },
         policy,
         keep: rng.pick(&keeps),
+        hold: hold(rng),
         timeout,
         concurrency: usize::try_from(rng.pick(&[16, 64])).unwrap_or(64),
         per_webhook: usize::try_from(rng.pick(&[2, 8, 32])).unwrap_or(32),
         hearsay: Span::millis(rng.pick(&[0, 20, 500])),
+    }
+}
+
+fn hold(rng: &mut Rng) -> HoldLimits {
+    HoldLimits {
+        max_age: rng.pick(&[Span::hours(72), Span::hours(72), Span::hours(2), Span::minutes(10)]),
+        max_events: rng.pick(&[10_000, 10_000, 12, 4]),
     }
 }
 
@@ -258,11 +262,16 @@ fn first_steps(rng: &mut Rng, webhooks: u64) -> Vec<Step> {
             receiver: usize::try_from(number).unwrap_or(0),
             events: rng.pick(&[Events::All, Events::All, Events::Created, Events::CreatedAndUpdated]),
             skip_own: rng.percent(20),
-            ordering: Ordering::None,
+            ordering: ordering(rng),
+            gathers: rng.percent(25),
         };
         step(Span::millis(10 * (number + 1)), Happening::Asked(call))
     };
     (0..webhooks).map(create).collect()
+}
+
+fn ordering(rng: &mut Rng) -> Ordering {
+    rng.pick(&[Ordering::None, Ordering::None, Ordering::Booking, Ordering::Newest])
 }
 
 /// The time to the next burst: mostly short against the whole, sometimes nothing at all.
@@ -308,7 +317,7 @@ fn happening(rng: &mut Rng, settings: &Settings) -> Happening {
 fn call(rng: &mut Rng) -> Call {
     // The first steps created the webhooks; a few more are asked for in vain.
     let webhook = usize::try_from(rng.below(6)).unwrap_or(0);
-    match rng.below(40) {
+    match rng.below(42) {
         0..23 => enqueue(rng),
         23..26 => Call::Pause { webhook },
         26..30 => Call::Resume {
@@ -327,6 +336,7 @@ fn call(rng: &mut Rng) -> Call {
         },
         34 => Call::Disable { webhook },
         35 => Call::Delete { webhook },
+        40 | 41 => Call::Order { webhook, ordering: ordering(rng) },
         36 | 37 => Call::Retry { webhook, back: usize::try_from(rng.below(12)).unwrap_or(0) },
         _ => Call::Recover {
             webhook,

@@ -40,11 +40,6 @@ pub(crate) struct Reaction {
 }
 
 impl Receiver {
-    /// Healthy for as long as it lives.
-    pub(crate) fn is_always_healthy(&self) -> bool {
-        self.0.iter().all(|(_, it)| *it == Behaviour::Healthy)
-    }
-
     pub(crate) fn behaviour(&self, at: UnixMs) -> Behaviour {
         let age = at.since(START);
         let phases = self.0.iter().take_while(|(from, _)| *from <= age);

@@ -7,6 +7,7 @@ use stayhook_core::UnixMs;
 
 use crate::clock::START;
 use crate::history::{Entry, What};
+use crate::plan::{Plan, Step};
 use crate::shrink::Failure;
 
 /// So many entries before the violation are shown.
@@ -16,22 +17,33 @@ pub(crate) fn report(failure: &Failure) -> String {
     let Failure { plan, violation, history } = failure;
     let mut text = format!("seed {} breaks {}\n  {}\n", plan.seed, violation.rule, violation.words);
     let _ = writeln!(text, "replay: SEED={} cargo test -p stayhook-simulation every_seed", plan.seed);
-    let _ = writeln!(text, "\n{:?}", plan.settings);
-    for (number, receiver) in plan.receivers.iter().enumerate() {
-        let _ = writeln!(text, "receiver r{number}: {:?}", receiver.0);
-    }
-    let _ = writeln!(text, "\nthe shortest plan found that shows it:");
-    for step in &plan.steps {
-        let _ =
-            writeln!(text, "  step {} at +{} node {}: {:?}", step.number, step.at, step.node + 1, step.what);
-    }
-    let _ = writeln!(text, "\nwhat happened:");
+    let _ = writeln!(text, "\nthe shortest plan found that shows it:\n{}", outline_of(plan));
+    let _ = writeln!(text, "what happened:");
     let end = (violation.entry + 1).min(history.len());
     for (number, entry) in history[..end].iter().enumerate().skip(end.saturating_sub(SHOWN)) {
         let mark = if number == violation.entry { ">>" } else { "  " };
         let _ = writeln!(text, "{mark} {}", line(entry));
     }
     text
+}
+
+/// A plan in words.
+fn outline_of(plan: &Plan) -> String {
+    let mut text = format!("{:?}\n", plan.settings);
+    for (number, receiver) in plan.receivers.iter().enumerate() {
+        let _ = writeln!(text, "receiver r{number}: {:?}", receiver.0);
+    }
+    for step in &plan.steps {
+        let Step { number, at, node, what } = step;
+        let _ = writeln!(text, "  step {number} at +{at} node {}: {what:?}", node + 1);
+    }
+    text
+}
+
+/// A plan and everything that came of it.
+pub(crate) fn tale(plan: &Plan, history: &[Entry]) -> String {
+    let lines: Vec<String> = history.iter().map(line).collect();
+    format!("{}\n{}", outline_of(plan), lines.join("\n"))
 }
 
 fn line(entry: &Entry) -> String {

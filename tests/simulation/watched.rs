@@ -146,6 +146,7 @@ impl Watched {
                     ended: tried.started_at.after(tried.duration),
                     accepted: tried.outcome == Outcome::Accepted,
                     counts: matches!(tried.outcome, Outcome::Failed { .. }),
+                    gone: tried.outcome == Outcome::Gone,
                     url_number: tried.url_number,
                 },
                 Step::Ended(_) => WrittenStep::Ended,

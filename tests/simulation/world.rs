@@ -111,11 +111,10 @@ impl World<'_> {
             }
             let upcoming = steps.peek().map(|it| START.after(it.at));
             let Some(to) = self.next_move(upcoming) else { break };
-            assert!(
-                self.moves.len() < MOST_MOVES,
-                "the simulation does not come to an end: {}",
-                self.stuck()
-            );
+            if self.moves.len() >= MOST_MOVES {
+                self.outside.note(0, What::Stuck(self.stuck()));
+                break;
+            }
             self.moves.push(to);
             self.outside.timeline.advance(to);
             if let Some(model) = self.database.as_model() {
@@ -382,13 +381,12 @@ impl World<'_> {
         });
         let looks = self.looks.first().map(|(at, _)| *at);
         let happens = conditions.chain(upcoming).chain(looks).min();
-        let due = model.next_due(&self.sweep());
         let sleeper = self.outside.timeline.next();
         let step_by_step = [happens, model.next_signal(), sleeper].into_iter().flatten().min()?;
         if !idle || self.outage_lasts() {
             return Some(step_by_step.max(now));
         }
-        let near = due.map(|at| at.before(APPROACH));
+        let near = model.next_due(&self.sweep()).map(|at| at.before(APPROACH));
         let leap = [happens, model.next_signal(), near].into_iter().flatten().min();
         Some(leap.unwrap_or(step_by_step).max(step_by_step).max(now))
     }
@@ -415,6 +413,7 @@ impl World<'_> {
             keep: settings.keep,
             prune: sum(settings.keep, grace.part(2)),
             disable: settings.policy.disable,
+            hold: settings.hold,
             batch: 500,
         }
     }

@@ -31,6 +31,7 @@ pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
                 }
                 _ => {}
             },
+            What::Stuck(words) => found.push(violation("it does not come to an end", place, words.clone())),
             _ => {}
         }
     }

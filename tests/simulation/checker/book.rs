@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use stayhook_core::{EventId, PropertyId, Span, UnixMs, WebhookId};
+use stayhook_core::{EventId, Ordering, PropertyId, Span, State, UnixMs, WebhookId};
 
-use crate::history::{Accepted, Applied, Entry, Sent, What};
+use crate::history::{Accepted, Applied, Entry, Sent, Target, What};
 use crate::plan::Plan;
 
 /// A webhook or delivery, and when it was.
@@ -31,6 +31,8 @@ pub(super) struct Book<'a> {
     pub(super) requeued: BTreeMap<WebhookId, Vec<usize>>,
     /// The entries that show that a node started, stood still or went on.
     pub(super) conditions: BTreeMap<usize, Vec<usize>>,
+    /// When each delivery ended, by the last look at it, if it had.
+    ends: BTreeMap<Delivery, (State, Option<UnixMs>)>,
     /// By the entry of a change: the step that asked for it.
     asked: BTreeMap<usize, usize>,
     /// By step.
@@ -58,8 +60,6 @@ pub(super) struct Landing {
     pub(super) entry: usize,
     pub(super) at: UnixMs,
     pub(super) status: Option<u16>,
-    /// The engine's own fault.
-    pub(super) ours: bool,
 }
 
 impl Landing {
@@ -106,6 +106,7 @@ impl<'a> Book<'a> {
             written: BTreeMap::new(),
             requeued: BTreeMap::new(),
             conditions: BTreeMap::new(),
+            ends: BTreeMap::new(),
             asked: BTreeMap::new(),
             answered: BTreeMap::new(),
             asking: BTreeMap::new(),
@@ -127,8 +128,8 @@ impl<'a> Book<'a> {
                 self.by_delivery.entry((sent.webhook, sent.event)).or_default().push(self.flights.len());
                 self.flights.push(flight);
             }
-            What::Ended { send, status, ours, .. } => {
-                let landing = Landing { entry: place, at, status: *status, ours: *ours };
+            What::Ended { send, status, .. } => {
+                let landing = Landing { entry: place, at, status: *status };
                 self.flights[*send].landing = Some(landing);
             }
             What::Lost { send } => self.flights[*send].lost = Some(place),
@@ -176,6 +177,10 @@ impl<'a> Book<'a> {
                 self.conditions.entry(node).or_default().push(place);
             }
             What::ClockSet { by_ms } => self.clocks.push((place, node, *by_ms)),
+            What::Looked { event, targets: Some(targets) } => {
+                let end = |it: &Target| ((it.webhook, *event), (it.state, it.completed_at));
+                self.ends.extend(targets.iter().map(end));
+            }
             _ => {}
         }
     }
@@ -237,6 +242,42 @@ impl<'a> Book<'a> {
     /// How far a node's clock is ahead of the true time at an entry.
     pub(super) fn offset(&self, node: usize, entry: usize) -> i64 {
         self.clocks.iter().filter(|(place, of, _)| *of == node && *place < entry).map(|(_, _, by)| by).sum()
+    }
+
+    /// Whether a delivery had ended by then for good; `None` where that cannot be said, since it
+    /// was asked for again or its webhook was deleted.
+    pub(super) fn had_ended(&self, delivery: Delivery, by: UnixMs) -> Option<bool> {
+        let (state, at) = self.ends.get(&delivery)?;
+        if self.was_requeued(delivery, 0, self.entries.len()) {
+            return None;
+        }
+        match at {
+            Some(at) => Some(*at <= by),
+            None if state.is_terminal() => None,
+            None => Some(false),
+        }
+    }
+
+    /// The order of a webhook's events, if it was the same, and mattered, between two entries.
+    pub(super) fn strict(&self, webhook: WebhookId, from: usize, until: usize) -> Option<Ordering> {
+        let forms = self.forms.get(&webhook)?;
+        let ordering = |form: &Applied| form.webhook.options.ordering;
+        let first = ordering(self.form(webhook, from)?);
+        let mut between = forms.iter().filter(|(place, _)| (from..until).contains(place));
+        let same = first != Ordering::None && between.all(|(_, form)| ordering(form) == first);
+        same.then_some(first)
+    }
+
+    /// Whether an event is newer than another: by its id, or, where clocks were set, by the order of
+    /// acceptance.
+    pub(super) fn is_newer(&self, event: EventId, than: EventId) -> bool {
+        let place = |event| self.events.get(&event).map(|(place, _)| *place);
+        event > than || !self.clocks_agree() && place(event) > place(than)
+    }
+
+    /// Whether nobody's clock was set, so that moments of different nodes can be compared.
+    pub(super) fn clocks_agree(&self) -> bool {
+        self.clocks.is_empty()
     }
 
     /// The booking of an event, as a key.

@@ -172,9 +172,9 @@ fn justified(
             &|it| matches!(it, What::Entitled { property, entitled: false } if *property == accepted.property),
         ),
         Reason::OwnEvent => accepted.own,
-        Reason::Superseded => resumed(book, webhook, Held::Latest, place) && has_newer(book, webhook, event),
+        Reason::Superseded => super::superseded::justified(book, webhook, event, place),
         Reason::Discarded => resumed(book, webhook, Held::Discard, place),
-        Reason::HoldLimit => said(&|it| is_paused(it, webhook)),
+        Reason::HoldLimit => said(&|it| is_paused(it, webhook)) && beyond_limits(book, webhook, event, when),
         Reason::Retention => {
             when.is_none_or(|it| it >= event.accepted_at().after(book.plan.settings.keep)) || clocks_set(book)
         }
@@ -183,6 +183,18 @@ fn justified(
 
 fn is_paused(what: &What, webhook: WebhookId) -> bool {
     matches!(what, What::Applied(it) if it.webhook.id == webhook && matches!(it.webhook.status, Status::Paused { .. }))
+}
+
+/// Whether a delivery was too old to be held any longer, or there were too many newer ones.
+fn beyond_limits(book: &Book<'_>, webhook: WebhookId, event: EventId, when: Option<UnixMs>) -> bool {
+    let Some(when) = when.filter(|_| book.clocks_agree()) else { return true };
+    let limits = book.plan.settings.hold;
+    let newer = book.events.iter().filter(|(it, (place, accepted))| {
+        let wanted =
+            |(id, fate): &(WebhookId, TargetFate)| *id == webhook && !matches!(fate, TargetFate::Skip(_));
+        **it > event && book.entries[*place].at <= when && accepted.targets.iter().any(wanted)
+    });
+    event.accepted_at().after(limits.max_age) < when || newer.count() as u64 >= limits.max_events
 }
 
 /// Whether the webhook was disabled at a moment (at any, where none is known), or at the event's
@@ -223,7 +235,7 @@ fn was_disabled(
     when.map_or(!spans.is_empty(), within) || within(event.accepted_at())
 }
 
-fn resumed(book: &Book<'_>, webhook: WebhookId, as_asked: Held, place: usize) -> bool {
+pub(super) fn resumed(book: &Book<'_>, webhook: WebhookId, as_asked: Held, place: usize) -> bool {
     let asked = |what: &What| match what {
         What::Asked { call: Call::Resume { held, .. }, webhook: Some(id), .. } => {
             *id == webhook && *held == as_asked
@@ -231,13 +243,6 @@ fn resumed(book: &Book<'_>, webhook: WebhookId, as_asked: Held, place: usize) ->
         _ => false,
     };
     book.entries[..place].iter().any(|it| asked(&it.what))
-}
-
-fn has_newer(book: &Book<'_>, webhook: WebhookId, event: EventId) -> bool {
-    let booking = book.booking(event);
-    book.events.iter().any(|(it, (_, newer))| {
-        *it > event && book.booking(*it) == booking && newer.targets.iter().any(|(id, _)| *id == webhook)
-    })
 }
 
 /// The log shows what receivers saw: no more, no less.

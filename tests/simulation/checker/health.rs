@@ -20,6 +20,8 @@ enum Health {
         last: UnixMs,
     },
     Paused,
+    /// Its receiver wants nothing more, since then.
+    Gone(UnixMs),
     Disabled,
 }
 
@@ -67,12 +69,15 @@ impl Watch<'_, '_> {
     /// An attempt was written: what it means by the rule alone.
     fn tried(&mut self, written: &Written) {
         let rule = self.book.plan.settings.policy.disable;
-        let WrittenStep::Tried { ended, accepted, counts, url_number, .. } = written.step else { return };
+        let WrittenStep::Tried { ended, accepted, counts, gone, url_number, .. } = written.step else {
+            return;
+        };
         let Fate::Written(_) = written.fate else { return };
         let moved = self.urls.get(&written.webhook).is_some_and(|(number, _)| *number != url_number);
         let Some(health) = self.health.get_mut(&written.webhook) else { return };
         *health = match *health {
             Health::Well | Health::Failing { .. } if accepted => Health::Well,
+            Health::Well | Health::Failing { .. } if gone && !moved => Health::Gone(ended),
             Health::Well if counts && !moved => Health::Failing { since: ended, last: ended },
             Health::Failing { last, .. } if counts && !moved && ended.since(last) > rule.quiet => {
                 Health::Failing { since: ended, last: ended }
@@ -95,6 +100,9 @@ impl Watch<'_, '_> {
             ) => {
                 self.on_time(place, at, since, webhook);
                 *dated == since.after(rule.after)
+            }
+            (Status::Disabled { at: dated, reason: DisabledReason::Gone }, Some(Health::Gone(at))) => {
+                *dated == at
             }
             (Status::Active { failing: Some(run) }, Some(Health::Failing { since, .. })) => {
                 run.since == since

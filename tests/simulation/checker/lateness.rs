@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stayhook_core::{EventId, Held, Next, PropertyId, Span, Status, UnixMs, WebhookId};
-use stayhook_store::{Fate, TargetFate};
+use stayhook_core::{BookingId, EventId, Held, Next, Ordering, PropertyId, Span, Status, UnixMs, WebhookId};
+use stayhook_store::{Fate, HoldLimits, TargetFate};
 
 use super::book::{Book, Delivery};
 use super::{Violation, violation};
@@ -28,6 +28,9 @@ struct Watch<'a, 'b> {
     may_send: BTreeMap<WebhookId, bool>,
     refused: BTreeSet<PropertyId>,
     slow: BTreeSet<WebhookId>,
+    paused: BTreeSet<WebhookId>,
+    /// Webhooks whose order is strict.
+    strict: BTreeSet<WebhookId>,
     /// The calls that resume something, by step.
     resumes: BTreeMap<usize, (WebhookId, Held)>,
     found: Vec<Violation>,
@@ -38,6 +41,8 @@ struct Wait {
     due: UnixMs,
     late: Span,
     told: bool,
+    /// Newer ones of its kind take its place for as long as it is not due.
+    gathered: bool,
 }
 
 pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
@@ -48,6 +53,8 @@ pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
         may_send: BTreeMap::new(),
         refused: BTreeSet::new(),
         slow: BTreeSet::new(),
+        paused: BTreeSet::new(),
+        strict: BTreeSet::new(),
         resumes: BTreeMap::new(),
         found: Vec::new(),
     };
@@ -70,7 +77,11 @@ impl Watch<'_, '_> {
             return;
         }
         let keep = self.book.plan.settings.keep;
+        let blocked = self.blocked();
+        let short_holds = self.book.plan.settings.hold != HoldLimits::default();
         for ((webhook, event), wait) in &mut self.waiting {
+            // What was held too long is known by its record alone.
+            let ended = || self.book.had_ended((*webhook, *event), until).unwrap_or(short_holds);
             let busy = self.in_flight.get(webhook).is_some_and(|it| *it > 0);
             let served =
                 self.book.events.get(event).is_none_or(|(_, it)| !self.refused.contains(&it.property));
@@ -78,14 +89,15 @@ impl Watch<'_, '_> {
             if busy || !served || !kept || !self.may_send.get(webhook).copied().unwrap_or(false) {
                 continue;
             }
-            let late = until.since(wait.due.max(from));
+            let free = blocked.get(&(*webhook, *event)).copied().unwrap_or(from);
+            let late = until.since(wait.due.max(from).max(free));
             wait.late = crate::plan::sum(wait.late, late);
             let most = match (self.slow.contains(webhook), self.book.plan.settings.nodes) {
                 (true, _) => SLOW,
                 (false, 1) => PROMPT,
                 (false, _) => HEARD,
             };
-            if wait.late > most && !wait.told {
+            if wait.late > most && !wait.told && !ended() {
                 wait.told = true;
                 let words = format!(
                     "webhook {webhook} {event}, due {}, waited {}",
@@ -105,23 +117,31 @@ impl Watch<'_, '_> {
 
     fn read(&mut self, place: usize, entry: &Entry) {
         match &entry.what {
-            What::Accepted(event) => self.accept(event, entry.at),
+            What::Accepted(event) => self.accept(place, event, entry.at),
             What::Sent(sent) => {
                 self.waiting.remove(&(sent.webhook, sent.event));
                 *self.in_flight.entry(sent.webhook).or_default() += 1;
             }
             What::Ended { send, .. } | What::Lost { send } => self.land(*send, entry.at),
-            What::Written(written) => self.write(place, entry, written),
+            What::Written(written) => {
+                self.write(place, entry, written);
+                self.supersede(written.webhook, place);
+            }
             What::Applied(it) => {
                 let webhook = &it.webhook;
                 let active = matches!(webhook.status, Status::Active { .. });
+                let was_paused = self.paused.remove(&webhook.id);
+                if matches!(webhook.status, Status::Paused { .. }) {
+                    self.paused.insert(webhook.id);
+                }
                 self.may_send.insert(webhook.id, active);
                 self.retain(webhook.id, |event, book| wants(book, webhook.id, event, place));
                 if matches!(webhook.status, Status::Disabled { .. }) {
                     self.retain(webhook.id, |_, _| false);
                 }
                 self.pull_forward(webhook.id, place, entry.at);
-                self.resumed(place);
+                self.supersede(webhook.id, place);
+                self.resumed(place, was_paused);
             }
             What::Status { webhook, status: Status::Disabled { .. } } | What::Gone { webhook } => {
                 self.may_send.insert(*webhook, false);
@@ -133,7 +153,10 @@ impl Watch<'_, '_> {
             What::Entitled { property, .. } => {
                 self.refused.insert(*property);
             }
-            What::Requeued { webhook, event: Some(event) } => self.wait((*webhook, *event), entry.at),
+            What::Requeued { webhook, event: Some(event) } => {
+                self.wait((*webhook, *event), entry.at);
+                self.supersede(*webhook, place);
+            }
             What::Asked { step, call: Call::Resume { held, .. }, webhook: Some(webhook), .. } => {
                 self.resumes.insert(*step, (*webhook, *held));
             }
@@ -142,16 +165,86 @@ impl Watch<'_, '_> {
     }
 
     fn wait(&mut self, delivery: Delivery, due: UnixMs) {
-        let wait = self.waiting.entry(delivery).or_insert(Wait { due, late: Span::ZERO, told: false });
+        let wait = self.waiting.entry(delivery).or_insert(Wait {
+            due,
+            late: Span::ZERO,
+            told: false,
+            gathered: false,
+        });
         wait.due = wait.due.min(due);
     }
 
-    fn accept(&mut self, event: &Accepted, at: UnixMs) {
+    fn accept(&mut self, place: usize, event: &Accepted, at: UnixMs) {
         for (webhook, fate) in &event.targets {
-            if !matches!(fate, TargetFate::Skip(_)) {
-                self.wait((*webhook, event.event), at);
+            match fate {
+                TargetFate::Skip(_) => continue,
+                TargetFate::Send | TargetFate::Wait => self.wait((*webhook, event.event), at),
+                TargetFate::Gather(window) => self.gather(*webhook, event, at, at.after(*window)),
             }
+            self.supersede(*webhook, place);
         }
+    }
+
+    /// The newest takes the place of those that are not due yet, and is due when the first of
+    /// them was.
+    fn gather(&mut self, webhook: WebhookId, event: &Accepted, at: UnixMs, mut due: UnixMs) {
+        let book = self.book;
+        let same = |id: EventId| {
+            let of = book.events.get(&id).map(|(_, it)| (&it.kind, it.booking.as_ref().map(BookingId::key)));
+            of == Some((&event.kind, event.booking.as_ref().map(BookingId::key)))
+        };
+        self.waiting.retain(|(id, other), wait| {
+            let gives_way = *id == webhook && wait.gathered && wait.due > at && same(*other);
+            due = if gives_way { due.min(wait.due) } else { due };
+            !gives_way
+        });
+        let wait = Wait { due, late: Span::ZERO, told: false, gathered: true };
+        self.waiting.insert((webhook, event.event), wait);
+    }
+
+    /// Until when deliveries are not to be blamed: in strict order, while others of their booking
+    /// are before them, or may be.
+    fn blocked(&self) -> BTreeMap<Delivery, UnixMs> {
+        let strict: BTreeSet<Delivery> =
+            self.waiting.keys().filter(|it| self.strict.contains(&it.0)).copied().collect();
+        let mut blocked = BTreeMap::new();
+        for (webhook, event) in &strict {
+            let Some(booking) = self.book.booking(*event) else { continue };
+            let others = strict.iter().filter(|(id, it)| {
+                id == webhook && it != event && self.book.booking(*it).as_ref() == Some(&booking)
+            });
+            let free = others.map(|other| match self.waiting.get(other) {
+                Some(wait) if self.book.is_newer(other.1, *event) => wait.due,
+                _ => UnixMs(i64::MAX),
+            });
+            blocked.extend(free.max().map(|free| ((*webhook, *event), free)));
+        }
+        blocked
+    }
+
+    /// With the order `newest`, of a booking only the newest waits.
+    fn supersede(&mut self, webhook: WebhookId, place: usize) {
+        let ordering =
+            self.book.form(webhook, place).map_or(Ordering::None, |it| it.webhook.options.ordering);
+        if ordering == Ordering::None {
+            self.strict.remove(&webhook);
+        } else {
+            self.strict.insert(webhook);
+        }
+        if ordering == Ordering::Newest {
+            self.keep_latest(webhook);
+        }
+    }
+
+    fn keep_latest(&mut self, webhook: WebhookId) {
+        let of_webhook = self.waiting.keys().filter(|(id, _)| *id == webhook);
+        let waiting: Vec<EventId> = of_webhook.map(|(_, event)| *event).collect();
+        let book = self.book;
+        let newest = |event: EventId| {
+            let booking = book.booking(event);
+            !waiting.iter().any(|it| book.is_newer(*it, event) && book.booking(*it) == booking)
+        };
+        self.retain(webhook, |event, _| newest(event));
     }
 
     fn land(&mut self, send: usize, at: UnixMs) {
@@ -198,20 +291,12 @@ impl Watch<'_, '_> {
     }
 
     /// What was held is gone where that was asked for.
-    fn resumed(&mut self, place: usize) {
+    fn resumed(&mut self, place: usize, was_paused: bool) {
         let resume = self.book.step_of(place).and_then(|step| self.resumes.remove(&step));
+        let resume = resume.filter(|_| was_paused);
         match resume {
             Some((webhook, Held::Discard)) => self.retain(webhook, |_, _| false),
-            Some((webhook, Held::Latest)) => {
-                let waiting: Vec<EventId> =
-                    self.waiting.keys().filter(|(id, _)| *id == webhook).map(|(_, event)| *event).collect();
-                let book = self.book;
-                let newest = |event: EventId| {
-                    let booking = book.booking(event);
-                    !waiting.iter().any(|it| *it > event && book.booking(*it) == booking)
-                };
-                self.retain(webhook, |event, _| newest(event));
-            }
+            Some((webhook, Held::Latest)) => self.keep_latest(webhook),
             _ => {}
         }
     }

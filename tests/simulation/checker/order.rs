@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stayhook_core::{EventId, Ordering, WebhookId};
+use stayhook_core::{EventId, WebhookId};
 use stayhook_store::TargetFate;
 
 use super::book::{Book, Flight};
@@ -12,11 +12,8 @@ use crate::history::What;
 pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
     let mut found = side_by_side(book);
     found.extend(first_attempts(book));
+    found.extend(super::strict::check(book));
     found
-}
-
-fn ordering(book: &Book<'_>, flight: &Flight<'_>) -> Ordering {
-    book.form(flight.sent.webhook, flight.entry).map_or(Ordering::None, |it| it.webhook.options.ordering)
 }
 
 /// Events of a booking are not in flight beside one another: on one node, or on none of them
@@ -29,12 +26,19 @@ fn side_by_side(book: &Book<'_>) -> Vec<Violation> {
             What::Sent(sent) => {
                 let Some(booking) = book.booking(sent.event) else { continue };
                 let key = (sent.webhook, booking);
-                let strict = ordering(book, &book.flights[sent.send]) != Ordering::None;
-                let beside = in_flight
-                    .iter()
-                    .find(|(send, it)| **it == key && (book.flights[**send].node == entry.node || strict));
+                // Both were accepted and sent while the order was strict.
+                let strict = |other: usize| {
+                    let other = book.flights[other].sent.event;
+                    let accepted = [sent.event, other].map(|it| book.events.get(&it).map(|(at, _)| *at));
+                    let first = accepted.into_iter().flatten().min();
+                    first.is_some_and(|from| book.strict(sent.webhook, from, place).is_some())
+                };
+                let beside = in_flight.iter().find(|(send, it)| {
+                    **it == key && (book.flights[**send].node == entry.node || strict(**send))
+                });
                 if let Some((send, _)) = beside
-                    && !(strict && book.lost_something(book.flights[*send].at, entry.at))
+                    && !(book.flights[*send].node != entry.node
+                        && book.lost_something(book.flights[*send].at, entry.at))
                 {
                     found.push(violation(
                         "rule 9: beside another of its booking",
@@ -89,8 +93,11 @@ fn overtaken<'a, 'b>(
         let same_node = book.entries[*place].node == book.entries[accepted].node
             && later.node == flight.node
             && book.entries[*place].node == flight.node;
-        let plain =
-            older.targets.iter().any(|(id, fate)| *id == webhook && !matches!(fate, TargetFate::Skip(_)));
+        // What is gathered has its own time.
+        let plain = older
+            .targets
+            .iter()
+            .any(|(id, fate)| *id == webhook && matches!(fate, TargetFate::Send | TargetFate::Wait));
         (later.entry > flight.entry
             && same_node
             && plain

@@ -110,13 +110,17 @@ fn schedule(book: &Book<'_>) -> Vec<Violation> {
     let mut found = Vec::new();
     for (place, entry) in book.entries.iter().enumerate() {
         let What::Written(it) = &entry.what else { continue };
-        let Written { step: WrittenStep::Tried { ended, counts, url_number, .. }, .. } = it else { continue };
+        let Written { step: WrittenStep::Tried { ended, counts, gone, url_number, .. }, .. } = it else {
+            continue;
+        };
+        // Who is paused cannot be disabled: it failed.
+        let counts = *counts || *gone;
         let Fate::Written(Next::Retry { due, steps }) = it.fate else { continue };
         let delay = due.since(*ended);
         let moved = book.form(it.webhook, place).is_some_and(|form| form.url_number != *url_number);
-        let (least, most) = if moved && *counts {
+        let (least, most) = if moved && counts {
             (least(settings, 1), settings.policy.backoff.without_jitter(1))
-        } else if *counts {
+        } else if counts {
             let asked = asked_for(book, it, place).unwrap_or_default().min(settings.policy.backoff.cap);
             let whole = settings.policy.backoff.without_jitter(steps);
             (least(settings, steps).max(asked), whole.max(asked))
@@ -130,7 +134,7 @@ fn schedule(book: &Book<'_>) -> Vec<Violation> {
                 format!("webhook {} {}: {delay} is not within {least} and {most}", it.webhook, it.event);
             found.push(violation("rule 3: a delay out of bounds", place, words));
         }
-        if *counts && !moved {
+        if counts && !moved {
             found.extend(step_count(book, it, place, steps));
         }
     }
