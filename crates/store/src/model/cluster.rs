@@ -45,7 +45,9 @@ impl Model {
         let state = self.lock();
         let time = Time { now: sweep.now, shift: 0 };
         let claims = state.pending.iter().filter(|((id, _), _)| state.may_be_claimed(*id));
-        claims.filter_map(|(_, it)| it.claimable()).chain(state.next(sweep, time)).min()
+        // A look at what is held is nothing to do unless something has to go then.
+        let held = state.next_surplus(sweep);
+        claims.filter_map(|(_, it)| it.claimable()).chain(state.next_but_looks(sweep, time)).chain(held).min()
     }
 
     /// When a node hears something next, or a silent one is given up.

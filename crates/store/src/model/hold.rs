@@ -54,6 +54,18 @@ impl State {
         expired
     }
 
+    /// When a look at what is held lets something go.
+    pub(super) fn next_surplus(&self, sweep: &Sweep) -> Option<UnixMs> {
+        let most = usize::try_from(sweep.hold.max_events).unwrap_or(usize::MAX);
+        let lanes = self.lanes.iter().filter(|(id, _)| self.is_held(**id));
+        let next = lanes.filter_map(|(id, lane)| {
+            let held = self.held(*id);
+            let too_old = |it: &EventId| it.accepted_at().after(sweep.hold.max_age).after(Span::millis(1));
+            if held.len() > most { lane.look } else { held.first().map(too_old) }
+        });
+        next.min()
+    }
+
     fn held(&self, id: WebhookId) -> Vec<EventId> {
         let free = |event: &EventId| self.pending.get(&(id, *event)).is_some_and(|it| it.lease.is_none());
         self.waiting(id).into_iter().filter(free).collect()

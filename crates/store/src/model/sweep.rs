@@ -109,7 +109,13 @@ impl State {
     }
 
     /// The earliest moment at which any of this is due.
-    pub(super) fn next(&self, sweep: &Sweep, time: Time) -> Option<UnixMs> {
+    fn next(&self, sweep: &Sweep, time: Time) -> Option<UnixMs> {
+        let look = self.lanes.iter().filter(|(id, _)| self.is_held(**id)).filter_map(|(_, it)| it.look);
+        self.next_but_looks(sweep, time).into_iter().chain(look.map(|it| time.here(it))).min()
+    }
+
+    /// The same, leaving out looks at what is held.
+    pub(super) fn next_but_looks(&self, sweep: &Sweep, time: Time) -> Option<UnixMs> {
         let past = |at: UnixMs, span: Span| at.after(span).after(Span::millis(1));
         let hooks = || self.webhooks.values();
         let failing =
@@ -121,9 +127,7 @@ impl State {
         let expiry = waiting.map(|((_, event), _)| past(event.accepted_at(), sweep.keep)).min();
         let pruning = self.events.keys().next().map(|event| past(event.accepted_at(), sweep.prune));
         let tallies = self.tallies.keys().map(|(_, hour)| past(end_of(*hour), sweep.keep));
-        let look = self.lanes.iter().filter(|(id, _)| self.is_held(**id)).filter_map(|(_, it)| it.look);
-        let look = look.map(|it| time.here(it));
-        failing.chain(promotions).chain(closing).chain(look).chain(expiry).chain(pruning).chain(tallies).min()
+        failing.chain(promotions).chain(closing).chain(expiry).chain(pruning).chain(tallies).min()
     }
 
     /// When more of a closing lane can be cancelled, by the store's clock.
