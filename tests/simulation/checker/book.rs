@@ -258,6 +258,12 @@ impl<'a> Book<'a> {
         }
     }
 
+    /// Whether the record of a delivery was read: not where its event was stored by a process that
+    /// died before it could say so.
+    pub(super) fn was_looked_at(&self, delivery: Delivery) -> bool {
+        self.ends.contains_key(&delivery)
+    }
+
     /// The order of a webhook's events, if it was the same, and mattered, between two entries.
     pub(super) fn strict(&self, webhook: WebhookId, from: usize, until: usize) -> Option<Ordering> {
         let forms = self.forms.get(&webhook)?;

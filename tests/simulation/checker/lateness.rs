@@ -81,7 +81,11 @@ impl Watch<'_, '_> {
         let short_holds = self.book.plan.settings.hold != HoldLimits::default();
         for ((webhook, event), wait) in &mut self.waiting {
             // What was held too long is known by its record alone.
-            let ended = || self.book.had_ended((*webhook, *event), until).unwrap_or(short_holds);
+            let ended = || {
+                self.book
+                    .had_ended((*webhook, *event), until)
+                    .unwrap_or(short_holds || !self.book.was_looked_at((*webhook, *event)))
+            };
             let busy = self.in_flight.get(webhook).is_some_and(|it| *it > 0);
             let served =
                 self.book.events.get(event).is_none_or(|(_, it)| !self.refused.contains(&it.property));

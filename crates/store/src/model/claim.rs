@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use stayhook_core::{EventId, Progress, Status, UnixMs, WebhookId};
 
 use super::records::Row;
-use super::state::{State, Time};
+use super::state::{Pending, State, Time};
 use crate::turns::{self, Candidate};
 use crate::{Claim, Claimed, Due};
 
@@ -92,7 +92,7 @@ impl State {
         loop {
             let mut found: Vec<(UnixMs, EventId)> = Vec::new();
             for event in self.waiting(id) {
-                let at = self.pending.get(&(id, event)).and_then(|it| it.claimable());
+                let at = self.pending.get(&(id, event)).and_then(Pending::claimable);
                 found.extend(at.filter(|at| *at <= now).map(|at| (at, event)));
             }
             found.sort_unstable();

@@ -7,7 +7,7 @@ use stayhook_core::{
 };
 
 use super::records::Row;
-use super::state::State;
+use super::state::{Pending, State};
 use crate::page::Gathering;
 use crate::{
     AttemptLine, DeliveryFilter, DeliveryLine, DeliverySearch, EventLine, Page, PageRequest, TargetFate,
@@ -44,7 +44,7 @@ impl State {
     pub(super) fn line(&self, id: WebhookId, event: EventId) -> Option<DeliveryLine> {
         let row = self.events.get(&event).filter(|_| self.is_in_log(id, event))?;
         let (state, completed_at) = self.stands(id, event);
-        let due = self.pending.get(&(id, event)).and_then(|it| it.claimable());
+        let due = self.pending.get(&(id, event)).and_then(Pending::claimable);
         Some(DeliveryLine {
             webhook: id,
             event,

@@ -2,7 +2,7 @@
 //! may be claimed and the others are parked, until one that is before them leaves, for whatever
 //! reason.
 
-use stayhook_core::{End, EventId, Ordering, Reason, UnixMs, WebhookId};
+use stayhook_core::{BookingId, End, EventId, Ordering, Reason, UnixMs, WebhookId};
 
 use super::records::Row;
 use super::state::{Pending, State, Time};
@@ -38,13 +38,13 @@ impl State {
     }
 
     fn booking_of(&self, id: WebhookId, event: EventId) -> Option<String> {
-        self.pending.get(&(id, event))?.booking.as_ref().map(|it| it.key())
+        self.pending.get(&(id, event))?.booking.as_ref().map(BookingId::key)
     }
 
     /// Takes a delivery out of `pending`: the next one of its booking is due.
     pub(super) fn forget(&mut self, id: WebhookId, event: EventId) -> Option<Pending> {
         let gone = self.pending.remove(&(id, event))?;
-        let booking = gone.booking.as_ref().map(|it| it.key());
+        let booking = gone.booking.as_ref().map(BookingId::key);
         let first = booking.and_then(|booking| self.of_booking(id, &booking).into_iter().next());
         if let Some(next) = first.and_then(|first| self.pending.get_mut(&(id, first))) {
             next.parked = false;
