@@ -31,7 +31,7 @@ CREATE FUNCTION stayhook.line_up() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    matters boolean;
+    wanted text;
     place bigint;
     latest record;
     first uuid;
@@ -40,8 +40,8 @@ BEGIN
     IF NEW.seq > 0 THEN
         RETURN NEW;
     END IF;
-    SELECT ordering <> 'none' INTO matters FROM stayhook.webhooks WHERE id = NEW.webhook_id;
-    IF NOT coalesce(matters, false) THEN
+    SELECT ordering INTO wanted FROM stayhook.webhooks WHERE id = NEW.webhook_id;
+    IF coalesce(wanted, 'none') = 'none' THEN
         NEW.seq := 0;
         RETURN NEW;
     END IF;
@@ -53,10 +53,11 @@ BEGIN
             WHERE p.webhook_id = NEW.webhook_id AND btrim(p.booking, '"') = btrim(NEW.booking, '"')
             ORDER BY p.seq DESC, p.event_id DESC LIMIT 1;
         IF FOUND AND NEW.seq = 0 AND latest.event_id > NEW.event_id THEN
-            -- Before newer ones that have not started.
+            -- Before newer ones that have not started, and before any that it gives way to.
             SELECT min(p.seq) INTO place FROM stayhook.pending p
                 WHERE p.webhook_id = NEW.webhook_id AND btrim(p.booking, '"') = btrim(NEW.booking, '"')
-                    AND p.event_id > NEW.event_id AND p.attempts = 0 AND p.leased_by IS NULL;
+                    AND p.event_id > NEW.event_id
+                    AND (wanted = 'newest' OR p.attempts = 0 AND p.leased_by IS NULL);
         END IF;
         place := coalesce(place, latest.seq + 1, 1);
     END IF;

@@ -105,7 +105,7 @@ fn hand_over(shared: &Arc<Shared>, group: &[Call], receipt: &Receipt) {
     let since = shared.clock.monotonic();
     let mut items = Vec::new();
     let mut waits = Vec::new();
-    let mut gathers = false;
+    let mut gathered = Vec::new();
     for row in new {
         for target in &row.targets {
             match (target.fate, receipt.handoff, row.bodies.get(usize::from(target.body))) {
@@ -121,7 +121,7 @@ fn hand_over(shared: &Arc<Shared>, group: &[Call], receipt: &Receipt) {
                 }),
                 (TargetFate::Wait, _, _) => waits.push(target.webhook),
                 // Due later: `feed` is only told when.
-                (TargetFate::Gather(_), _, _) => gathers = true,
+                (TargetFate::Gather(_), _, _) => gathered.push(target.webhook),
                 _ => {}
             }
         }
@@ -130,7 +130,8 @@ fn hand_over(shared: &Arc<Shared>, group: &[Call], receipt: &Receipt) {
         shared.handoffs.open(handoff, items.len());
     }
     shared.dispatch.wait_in_store(&waits);
-    if gathers || !waits.is_empty() {
+    waits.append(&mut gathered);
+    if !waits.is_empty() {
         shared.feed.wake();
         shared.look_at_held(&waits);
     }

@@ -1,6 +1,6 @@
 //! Other nodes on the same database: what they do that this one must follow.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use stayhook_core::WebhookId;
@@ -55,7 +55,7 @@ pub(crate) async fn follow(shared: &Arc<Shared>) -> Result<(), StoreError> {
 
 /// Applies what was found; what was asked for and not found was deleted.
 fn take_over(shared: &Arc<Shared>, asked: Vec<WebhookId>, found: &[Registered]) {
-    let present: HashSet<WebhookId> = found.iter().map(|it| it.webhook.id).collect();
+    let present: BTreeSet<WebhookId> = found.iter().map(|it| it.webhook.id).collect();
     for registered in found {
         shared.take_over(registered);
     }

@@ -180,7 +180,9 @@ macro_rules! stamp_store_conformance {
             order::whatever_ends_a_delivery_lets_the_next_one_go
             order::only_the_newest_event_waits
             order::a_retried_delivery_waits_its_turn
+            order::a_retried_delivery_gives_way_to_a_newer_one
             order::an_order_applies_at_once
+            order::the_newest_does_not_wait_for_a_retry_once_it_is_the_order
             order::a_large_change_of_order_is_finished_by_the_sweeper
             order::what_was_in_memory_comes_back_to_its_place
             order::what_a_dead_process_held_keeps_its_place

@@ -30,6 +30,8 @@ mod turns;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "conformance")]
+mod model;
 
 use async_trait::async_trait;
 use stayhook_core::{
@@ -49,6 +51,8 @@ pub use event::{
     Accepted, Body, EventLine, IdempotencyClaim, Intake, NewRow, Receipt, Target, TargetFate, TargetLine,
 };
 pub use inbox::Collected;
+#[cfg(feature = "conformance")]
+pub use model::{Model, ModelStore, StoreClock};
 pub use order::{Author, Order};
 pub use page::{Page, PageRequest};
 pub use postgres::{PostgresOptions, PostgresStore, Timing, enqueue_in};

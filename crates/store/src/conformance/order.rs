@@ -129,6 +129,23 @@ pub async fn a_retried_delivery_waits_its_turn(store: Any) {
     assert_eq!(due(&store, at(110)).await, [booked(30)]);
 }
 
+/// Also to one that has started: else the receiver would end up with the older state.
+pub async fn a_retried_delivery_gives_way_to_a_newer_one(store: Any) {
+    let id = ordered(&store, Ordering::Newest).await;
+    wait(&store, id, booked(10)).await;
+    assert_eq!(due(&store, at(15)).await, [booked(10)]);
+    deliver(&store, id, booked(10), 0, at(20)).await;
+    wait(&store, id, booked(30)).await;
+    assert_eq!(due(&store, at(35)).await, [booked(30)]);
+    store.retry(EVERYTHING, id, booked(10), &order(at(40))).await.unwrap();
+    assert_eq!(state(&store, id, booked(10)).await, cancelled(Reason::Superseded));
+    conclude(&store, vec![claimed(id, booked(30), 0, failed(at(1_000)))], at(1_000)).await;
+    store.retry(EVERYTHING, id, booked(10), &order(at(2_000))).await.unwrap();
+    assert_eq!(state(&store, id, booked(10)).await, cancelled(Reason::Superseded));
+    assert_eq!(state(&store, id, booked(30)).await, State::Pending);
+    assert_eq!(due(&store, at(100_000)).await, [booked(30)]);
+}
+
 pub async fn an_order_applies_at_once(store: Any) {
     let id = webhook(&store).await;
     for number in 0..200 {
@@ -153,6 +170,20 @@ pub async fn an_order_applies_at_once(store: Any) {
     }
     assert_eq!(rest.len(), 200);
     assert!(rest.is_sorted());
+}
+
+pub async fn the_newest_does_not_wait_for_a_retry_once_it_is_the_order(store: Any) {
+    let id = ordered(&store, Ordering::Booking).await;
+    for ms in [10, 20, 30] {
+        wait(&store, id, booked(ms)).await;
+    }
+    assert_eq!(due(&store, at(50)).await, [booked(10)]);
+    conclude(&store, vec![claimed(id, booked(10), 0, failed(at(1_000)))], at(1_000)).await;
+    reorder(&store, id, Ordering::Newest, at(2_000)).await;
+    assert_eq!(due(&store, at(3_000)).await, [booked(30)]);
+    for ms in [10, 20] {
+        assert_eq!(state(&store, id, booked(ms)).await, cancelled(Reason::Superseded));
+    }
 }
 
 pub async fn a_large_change_of_order_is_finished_by_the_sweeper(store: Any) {

@@ -214,8 +214,8 @@ async fn release(
     }
 }
 
-/// Where the order does not matter any more, what is parked becomes due: some of it at once, the
-/// rest by the sweeper. Where it begins to matter, claims see to it.
+/// Where older ones are not waited for any more, what is parked becomes due: some of it at once, the
+/// rest by the sweeper. Claims see to what gives way, and to what has to wait from now on.
 async fn reorder(
     conn: &mut PgConnection,
     shift: Shift,
@@ -226,7 +226,7 @@ async fn reorder(
     if before.options.ordering == next.options.ordering {
         return Ok(());
     }
-    let free = next.options.ordering == Ordering::None;
+    let free = next.options.ordering != Ordering::Booking;
     sqlx::query(sql::SET_FREEING).bind(next.id.0).bind(free).execute(&mut *conn).await?;
     if free {
         let query = sqlx::query(sql::FREE).bind(next.id.0).bind(shift.there(at));

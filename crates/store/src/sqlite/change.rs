@@ -147,13 +147,13 @@ fn drop_unsubscribed(
     Ok(())
 }
 
-/// Where the order does not matter any more, what is parked becomes due: some of it at once, the
-/// rest by the sweeper. Where it begins to matter, claims see to it.
+/// Where older ones are not waited for any more, what is parked becomes due: some of it at once,
+/// the rest by the sweeper. Claims see to what gives way, and to what has to wait from now on.
 fn reorder(conn: &Connection, before: &Webhook, next: &Webhook) -> Result<(), StoreError> {
     if before.options.ordering == next.options.ordering {
         return Ok(());
     }
-    let free = next.options.ordering == Ordering::None;
+    let free = next.options.ordering != Ordering::Booking;
     query::run(conn, sql::SET_FREEING, params![next.id.0, free])?;
     if free {
         let most = i64::try_from(CLOSED_AT_ONCE).unwrap_or(i64::MAX);

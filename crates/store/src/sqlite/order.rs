@@ -14,8 +14,8 @@ use crate::records::Record;
 pub(super) enum Place {
     /// Behind all others: a new event.
     Last,
-    /// Where its event's age belongs, though not before newer ones that have started: one that
-    /// comes back.
+    /// Where its event's age belongs: one that comes back. Not before newer ones that have started,
+    /// unless it gives way to them anyhow.
     ByAge,
 }
 
@@ -39,7 +39,8 @@ pub(super) fn line_up(
         return Ok(());
     };
     let before = if place == Place::ByAge && latest > event {
-        query::number(conn, sql::FIRST_NEWER, params![webhook.0, booking, key])?
+        let gives_way = ordering == Ordering::Newest;
+        query::number(conn, sql::FIRST_NEWER, params![webhook.0, booking, key, gives_way])?
     } else {
         None
     };

@@ -196,9 +196,9 @@ statements! {
     // Strict order: see `order`. Parked is what is due never.
     LATEST_OF_BOOKING = "SELECT seq, event_id FROM pending
         WHERE webhook_id = ?1 AND booking IS NOT NULL AND trim(booking, '\"') = trim(?2, '\"') AND event_id <> ?3 ORDER BY seq DESC, event_id DESC LIMIT 1";
-    /// The first of those that are newer and have not started.
+    /// The first of those that are newer and have not started, or of all that are newer.
     FIRST_NEWER = "SELECT min(seq) FROM pending
-        WHERE webhook_id = ?1 AND booking IS NOT NULL AND trim(booking, '\"') = trim(?2, '\"') AND event_id > ?3 AND attempts = 0 AND leased = 0";
+        WHERE webhook_id = ?1 AND booking IS NOT NULL AND trim(booking, '\"') = trim(?2, '\"') AND event_id > ?3 AND (?4 OR attempts = 0 AND leased = 0)";
     SET_SEQ = "UPDATE pending SET seq = ?3 WHERE webhook_id = ?1 AND event_id = ?2";
     IS_BEHIND = "SELECT EXISTS (SELECT 1 FROM pending WHERE webhook_id = ?1 AND booking IS NOT NULL AND trim(booking, '\"') = trim(?2, '\"') AND event_id <> ?3
         AND (seq, event_id) < (SELECT seq, event_id FROM pending WHERE webhook_id = ?1 AND event_id = ?3))";

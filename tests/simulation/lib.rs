@@ -1,0 +1,1 @@
+//! The simulation is in this package's test binary.
