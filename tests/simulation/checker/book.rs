@@ -258,10 +258,10 @@ impl<'a> Book<'a> {
         }
     }
 
-    /// Whether the record of a delivery was read: not where its event was stored by a process that
-    /// died before it could say so.
-    pub(super) fn was_looked_at(&self, delivery: Delivery) -> bool {
-        self.ends.contains_key(&delivery)
+    /// Whether it is known when a delivery ended: not where its event was stored by a process that
+    /// died before it could say so, nor where its webhook was deleted.
+    pub(super) fn knows_the_end(&self, delivery: Delivery) -> bool {
+        self.ends.get(&delivery).is_some_and(|(state, at)| at.is_some() || !state.is_terminal())
     }
 
     /// The order of a webhook's events, if it was the same, and mattered, between two entries.

@@ -84,7 +84,7 @@ impl Watch<'_, '_> {
             let ended = || {
                 self.book
                     .had_ended((*webhook, *event), until)
-                    .unwrap_or(short_holds || !self.book.was_looked_at((*webhook, *event)))
+                    .unwrap_or(short_holds || !self.book.knows_the_end((*webhook, *event)))
             };
             let busy = self.in_flight.get(webhook).is_some_and(|it| *it > 0);
             let served =
