@@ -1,11 +1,11 @@
 //! Making deliveries due again that have ended.
 
-use stayhook_core::{DeliveryId, End, EventId, Reason, State as Stands, Status, UnixMs, WebhookId};
+use stayhook_core::{DeliveryId, EventId, State as Stands, Status, UnixMs, WebhookId};
 
 use super::order::Place;
 use super::state::{State, Time};
 use crate::audit::Entry;
-use crate::{Order, Recover, RequeueError, Scope};
+use crate::{Order, Recover, Recovered, RequeueError, Scope};
 
 impl State {
     pub(super) fn retry(
@@ -42,27 +42,30 @@ impl State {
         recover: Recover,
         order: &Order,
         time: Time,
-    ) -> Result<u64, RequeueError> {
+    ) -> Result<Recovered, RequeueError> {
         let webhook = self.active(scope, id, |_| true)?;
-        let wanted = |stands| match stands {
-            Stands::Ended(End::Cancelled(_) | End::Expired(_)) => recover.failed,
-            Stands::Ended(End::Skipped(Reason::WebhookDisabled)) => recover.missed,
-            _ => false,
-        };
+        let entitled = recover.serves(self.entitlement(webhook.property));
         let accepted =
             |event: &EventId| recover.since <= event.accepted_at() && event.accepted_at() < recover.until;
-        let events: Vec<EventId> = self.events.keys().copied().filter(accepted).collect();
-        let mut requeued = 0;
-        for event in events {
-            if self.is_in_log(id, event) && wanted(self.stands(id, event).0) {
+        let events: Vec<_> = self.events.iter().map(|(id, it)| (*id, webhook.events.matches(&it.kind))).collect();
+        let mut recovered = Recovered::default();
+        for (event, subscribed) in events.into_iter().filter(|(event, _)| accepted(event)) {
+            if !self.is_in_log(id, event) || !recover.wants(self.stands(id, event).0) {
+                continue;
+            }
+            if !subscribed {
+                recovered.unsubscribed += 1;
+            } else if !entitled {
+                recovered.not_entitled += 1;
+            } else {
                 self.requeue(id, event, order.at, time);
-                requeued += 1;
+                recovered.requeued += 1;
             }
         }
-        if requeued > 0 {
-            self.write_down(Entry::recovered(&order.by, order.at, &webhook, &recover, requeued));
+        if recovered.requeued > 0 {
+            self.write_down(Entry::recovered(&order.by, order.at, &webhook, &recover, recovered.requeued));
         }
-        Ok(requeued)
+        Ok(recovered)
     }
 
     /// The webhook, where the scope sees it, it is active, and there is what is asked for.

@@ -83,7 +83,7 @@ impl Store for ModelStore {
         id: WebhookId,
         recover: Recover,
         order: &Order,
-    ) -> Result<u64, RequeueError> {
+    ) -> Result<Recovered, RequeueError> {
         let time = self.model.time(order.at);
         self.model.lock().recover(scope, id, recover, order, time)
     }
@@ -160,7 +160,7 @@ impl Store for ModelStore {
         state.intake(node, intake, time)
     }
 
-    async fn collect(&self, _limit: usize) -> Result<Vec<Collected>, StoreError> {
+    async fn collect(&self, _limit: usize, _fresh: Span) -> Result<Vec<Collected>, StoreError> {
         // Nobody enqueues by SQL.
         Ok(Vec::new())
     }
@@ -195,6 +195,11 @@ impl Store for ModelStore {
 
     async fn leave(&self) -> Result<(), StoreError> {
         self.model.lock().nodes.remove(&self.node());
+        Ok(())
+    }
+
+    async fn freeze(&self, from: UnixMs, until: UnixMs) -> Result<(), StoreError> {
+        self.model.lock().freeze(from, until);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What the clock demands, each part bounded by the batch.
 
-use stayhook_core::{End, EventId, Reason, Secrets, Span, UnixMs, WebhookId};
+use stayhook_core::{End, EventId, Reason, Secrets, Span, Status, UnixMs, WebhookId};
 
 use super::records::Row;
 use super::state::{State, Time};
@@ -20,6 +20,14 @@ impl State {
         let statuses = self.disable_overdue(sweep, time);
         self.close_the_rest(sweep, time);
         Swept { statuses, expired, pruned, next: self.next(sweep, time) }
+    }
+
+    pub(super) fn freeze(&mut self, from: UnixMs, until: UnixMs) {
+        for hook in self.webhooks.values_mut() {
+            if let Status::Active { failing: Some(run) } = &mut hook.webhook.status {
+                *run = run.frozen(from, until);
+            }
+        }
     }
 
     fn disable_overdue(&mut self, sweep: &Sweep, time: Time) -> Vec<StatusChanged> {
