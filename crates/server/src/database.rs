@@ -1,6 +1,8 @@
 //! The database that the configuration names, with the key of its secrets.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,7 +49,7 @@ fn open_sqlite(config: &Config, path: &Path, used: Use) -> Result<Arc<dyn Store>
     check_directory(path)?;
     let first = match &config.secrets.key {
         Some(key) => Keyring::parse(key),
-        None => Keyring::load_or_create(&key_file(path), SystemDice.secret()),
+        None => own_key(path)?,
     };
     let options = SqliteOptions {
         path: path.to_owned(),
@@ -56,6 +58,29 @@ fn open_sqlite(config: &Config, path: &Path, used: Use) -> Result<Arc<dyn Store>
         exclusive: used == Use::Server,
     };
     Ok(Arc::new(SqliteStore::open(options).map_err(|error| cannot_open(config, &error))?))
+}
+
+/// The key in the file beside the database. One is made for a database that is new; beside another
+/// one it would be of no use, and might be taken for the one that is missing.
+fn own_key(database: &Path) -> Result<Result<Keyring, KeyError>, Trouble> {
+    // Asked before the file is: whoever makes the database has made its key first.
+    let used = is_sqlite(database);
+    let file = key_file(database);
+    if used && matches!(file.try_exists(), Ok(false)) {
+        let (file, database) = (file.display(), database.display());
+        return Err(Trouble::new(format!(
+            "secrets.key: the key file {file} is missing, under whose key the secrets in {database} were sealed: put \
+             it back from where it was kept apart from the database, or set secrets.key to what it held"
+        )));
+    }
+    Ok(Keyring::load_or_create(&file, SystemDice.secret()))
+}
+
+/// Whether there is a database in the file, by its first bytes.
+fn is_sqlite(path: &Path) -> bool {
+    let mut start = [0; 16];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && &start == b"SQLite format 3\0"
 }
 
 async fn open_postgres(config: &Config, url: &str) -> Result<Arc<dyn Store>, Trouble> {

@@ -13,6 +13,7 @@ mod configuration;
 mod copy;
 mod demo;
 mod deploy;
+mod leaks;
 mod listen;
 mod profile;
 mod rekey;

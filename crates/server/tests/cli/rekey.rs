@@ -115,6 +115,36 @@ fn after_rekeying(server: &Server, token: &str, receiver: &Receiver) -> After {
     After { turned: secret_in(&rotated.body), new: server.register(token, &receiver.url("/new")) }
 }
 
+/// Another key beside a database that is sealed would help nobody, and might be backed up in place
+/// of the right one.
+#[test]
+fn a_key_file_that_is_gone_is_not_replaced() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&LOOPBACK);
+    let token = sandbox.token(SCOPES);
+    server.register(&token, "http://127.0.0.1:9999/hook");
+    server.stop().exits(0);
+    let key = fs::read(key_file(&sandbox)).unwrap();
+    fs::remove_file(key_file(&sandbox)).unwrap();
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["rekey"], &["migrate"], &["token", "list"]] {
+        sandbox.run(command).is_trouble(&[
+            "secrets.key",
+            "stayhook.db.secrets.key",
+            "missing",
+            "put it back",
+        ]);
+        assert!(!key_file(&sandbox).exists(), "{command:?} has made a key of no use");
+    }
+    fs::write(key_file(&sandbox), &key).unwrap();
+    fs::set_permissions(key_file(&sandbox), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    sandbox.serve(&LOOPBACK).stop().exits(0);
+    // What it held, configured, does as well.
+    fs::remove_file(key_file(&sandbox)).unwrap();
+    let set = format!("secrets.key={}", String::from_utf8(key).unwrap().trim_end());
+    sandbox.serve(&["--set", &set]).stop().exits(0);
+    assert!(!key_file(&sandbox).exists());
+}
+
 #[test]
 fn a_change_that_broke_off_is_finished_by_the_next_run() {
     let sandbox = Sandbox::new();

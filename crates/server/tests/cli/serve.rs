@@ -1,5 +1,6 @@
 //! `serve`: where it listens, how it ends, and what it refuses to start with.
 
+use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
 use stayhook_testkit::{Receiver, Reply};
@@ -33,6 +34,56 @@ fn an_idle_connection_does_not_hold_it_up() {
     let started = Instant::now();
     server.stop().exits(0);
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+}
+
+/// A client that writes megabytes before it reads gets to see why it was refused.
+#[test]
+fn a_large_request_that_is_refused_for_its_token_is_answered() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&[]);
+    for megabytes in [1, 3] {
+        let body = vec![b' '; megabytes << 20];
+        let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = format!(
+            "POST /internal/v1/events/batch HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer shk_unknown\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            server.address,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        for piece in body.chunks(64 * 1_024) {
+            stream.write_all(piece).expect("whoever refuses reads on");
+        }
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        assert!(answers.starts_with("HTTP/1.1 401 ") && answers.contains("unauthenticated"), "{answers}");
+        assert!(answers.contains("HTTP/1.1 200 "), "the connection goes on: {answers}");
+    }
+    server.stop().exits(0);
+}
+
+/// What cannot be read as HTTP reaches no endpoint: it is answered with a bare status.
+#[test]
+fn what_is_no_http_is_answered_with_a_status_alone() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&[]);
+    let many: String = (0..101).map(|number| format!("X-{number}: y\r\n")).collect();
+    for (request, status) in [
+        ("no http at all\r\n\r\n".to_owned(), 400),
+        (format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(65_600)), 414),
+        (format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{many}\r\n"), 431),
+    ] {
+        let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer}");
+        assert!(answer.ends_with("\r\n\r\n") && answer.contains("content-length: 0"), "{answer}");
+    }
+    server.stop().exits(0);
 }
 
 #[test]

@@ -85,7 +85,11 @@ impl Sandbox {
 
     /// Starts `args`, which print that they are listening.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
-        let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
+        Self::started(self.command(args))
+    }
+
+    fn started(mut command: Command) -> Running {
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         let stdin = child.stdin.take();
         let (sender, lines) = channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -104,6 +108,17 @@ impl Sandbox {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(args);
         let running = self.start(&all);
+        let address = running.listening();
+        Server { running, address }
+    }
+
+    /// The same, at this log level, with the log in the file `server.log`.
+    pub(crate) fn serve_logging(&self, level: &str, args: &[&str]) -> Server {
+        let mut all = vec!["serve", "--listen", "127.0.0.1:0", "--log", level];
+        all.extend(args);
+        let mut command = self.command(&all);
+        command.stderr(std::fs::File::create(self.path("server.log")).unwrap());
+        let running = Self::started(command);
         let address = running.listening();
         Server { running, address }
     }
@@ -154,7 +169,9 @@ impl Running {
         }
         let code = self.child.wait().unwrap().code();
         let mut stderr = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        if let Some(mut pipe) = self.child.stderr.take() {
+            pipe.read_to_string(&mut stderr).unwrap();
+        }
         let stdout: Vec<String> = self.lines.iter().collect();
         Ran { code, stdout: stdout.join("\n"), stderr }
     }
