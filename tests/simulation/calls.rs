@@ -87,8 +87,10 @@ pub(crate) async fn call(engine: &Engine, call: Call, target: Target, step: usiz
         }
         Call::Recover { since, failed, missed, .. } => {
             let until = engine.now();
-            let recover = Recover { since: until.before(since), until, failed, missed };
-            engine.recover(scope, id, recover, by()).await.map(Answered::Recovered).map_err(words)
+            let recover =
+                Recover { since: until.before(since), until, failed, missed, entitled_by_default: true };
+            let recovered = engine.recover(scope, id, recover, by()).await;
+            recovered.map(|it| Answered::Recovered(it.requeued)).map_err(words)
         }
         _ => {
             let patch = Patch { change: change(call), ..Patch::default() };

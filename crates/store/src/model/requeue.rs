@@ -47,7 +47,8 @@ impl State {
         let entitled = recover.serves(self.entitlement(webhook.property));
         let accepted =
             |event: &EventId| recover.since <= event.accepted_at() && event.accepted_at() < recover.until;
-        let events: Vec<_> = self.events.iter().map(|(id, it)| (*id, webhook.events.matches(&it.kind))).collect();
+        let events: Vec<_> =
+            self.events.iter().map(|(id, it)| (*id, webhook.events.matches(&it.kind))).collect();
         let mut recovered = Recovered::default();
         for (event, subscribed) in events.into_iter().filter(|(event, _)| accepted(event)) {
             if !self.is_in_log(id, event) || !recover.wants(self.stands(id, event).0) {

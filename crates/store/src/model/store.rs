@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use stayhook_core::{DeliveryId, EventId, EventKind, EventType, PropertyId, UnixMs, Webhook, WebhookId};
+use stayhook_core::{
+    DeliveryId, EventId, EventKind, EventType, PropertyId, Span, UnixMs, Webhook, WebhookId,
+};
 use tokio::sync::mpsc;
 
 use super::ModelStore;
@@ -13,9 +15,9 @@ use crate::page::Gathering;
 use crate::{
     AttemptLine, AuditFilter, AuditLine, ChangeError, Claim, Claimed, Collected, Conclude, Concluded,
     CreateError, DeliveryFilter, DeliveryLine, DeliverySearch, Entitlement, EventLine, Intake, NewToken,
-    NewWebhook, Order, Origin, Page, PageRequest, Patch, Receipt, Recover, Registered, RegistryChanges,
-    RequeueError, Rotation, Scope, Signal, Stats, StatsRequest, Store, StoreError, Sweep, Swept, Tally,
-    TokenHash, TokenLine, WebhookFilter,
+    NewWebhook, Order, Origin, Page, PageRequest, Patch, Receipt, Recover, Recovered, Registered,
+    RegistryChanges, RequeueError, Rotation, Scope, Signal, Stats, StatsRequest, Store, StoreError, Sweep,
+    Swept, Tally, TokenHash, TokenLine, WebhookFilter,
 };
 
 #[async_trait]
