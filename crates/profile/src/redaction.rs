@@ -7,6 +7,9 @@ use stayhook_core::{AllowList, EventType, Json, redact, redact_names};
 use crate::ProfileError;
 use crate::read::Field;
 
+/// So many paths a profile may name: each is looked for in every event.
+const ALLOWED_MAX: usize = 1_000;
+
 /// A profile's rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Redaction {
@@ -33,6 +36,9 @@ impl Redaction {
         let section = field.section(EXPECTED)?.only(&["allow"])?;
         let list = section.need("allow", "a list, such as [\"id\", \"status\", \"guest.firstName\"]")?;
         let paths = list.list("a list, such as [\"id\", \"guest.firstName\"]")?;
+        if paths.len() > ALLOWED_MAX {
+            return Err(list.error(format!("names {} paths, at most {ALLOWED_MAX} may be", paths.len())));
+        }
         let paths = paths.iter().map(|path| path.text("a path such as guest.firstName"));
         let paths = paths.collect::<Result<Vec<_>, _>>()?;
         AllowList::new(paths).map(Self::AllowList).map_err(|error| list.error(error.to_string()))

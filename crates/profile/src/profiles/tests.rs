@@ -134,6 +134,10 @@ fn errors_name_file_key_and_reason() {
         let found = refused(text);
         assert!(found.starts_with(error), "{text}: {found}");
     }
+    let many: Vec<String> = (0..1_001).map(|n| format!("'a{n}'")).collect();
+    let many =
+        format!("[profiles.mine]\nextends = 'nowistay'\nredaction = {{ allow = [{}] }}", many.join(","));
+    assert!(refused(&many).starts_with("profiles.mine.redaction.allow: names 1001 paths, at most 1000"));
     let long: String = (0..9).map(|n| format!("[profiles.p{n}]\nextends = 'p{}'\n", n + 1)).collect();
     assert!(refused(&long).contains("more than 8 profiles"));
 }
