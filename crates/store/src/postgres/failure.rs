@@ -127,6 +127,8 @@ fn refused(error: &dyn DatabaseError) -> StoreError {
         (_, "25006") => StoreError::Unfit(format!(
             "{words}: it is a standby, or default_transaction_read_only is on; name the primary"
         )),
+        // Ours, see the migration `operation`.
+        (_, "57000") => StoreError::Busy(words),
         (_, "3D000") => StoreError::NoDatabase(words),
         // Startup parameters that a pooler does not take, statements that are gone, or there
         // already: they were prepared on another session than they are used on.

@@ -39,10 +39,16 @@ pub(super) async fn migrate(conn: &mut PgConnection, may: bool) -> Result<(), Fa
     if !may {
         return Err(StoreError::OlderSchema { found, needed: KNOWN }.into());
     }
-    for _ in 0..TRIES {
-        match bring_up(conn).await {
-            Err(failure) if failure.is_locked_out() || failure.is_collision() => sleep(PAUSE).await,
-            other => return other,
+    let mut tries = 0;
+    while tries < TRIES {
+        match step_up(conn).await {
+            Ok(KNOWN) => return Ok(()),
+            Ok(_) => tries = 0,
+            Err(failure) if failure.is_locked_out() || failure.is_collision() => {
+                tries += 1;
+                sleep(PAUSE).await;
+            }
+            Err(failure) => return Err(failure),
         }
     }
     let who: Option<String> = sqlx::query_scalar(sql::TABLES_USED_BY).bind(".").fetch_one(conn).await?;
@@ -50,30 +56,25 @@ pub(super) async fn migrate(conn: &mut PgConnection, may: bool) -> Result<(), Fa
     Err(StoreError::Busy(format!("{who} uses tables that have to be changed")).into())
 }
 
-/// One try. It does not wait long for tables that are in use, since whoever comes after it
-/// would wait as long.
-async fn bring_up(conn: &mut PgConnection) -> Result<(), Failure> {
+/// Tries to bring it to the next version, and returns that. It does not wait long for tables that
+/// are in use, since whoever comes after it would wait as long. One version at a time: the locks
+/// of several could not be taken in the order in which nodes that are busy take theirs.
+async fn step_up(conn: &mut PgConnection) -> Result<i64, Failure> {
     let mut tx = conn.begin().await?;
     schema_lock::take(&mut tx, schema_lock::PATIENCE).await?;
     sqlx::query(sql::BE_BRIEF).execute(&mut *tx).await?;
     // Another node may have been faster.
-    let found = version(&mut tx).await?;
-    apply(&mut tx, found).await?;
+    let mut found = version(&mut tx).await?;
+    if !schema(&mut tx).await?.exists {
+        sqlx::query(sql::CREATE_SCHEMA).execute(&mut *tx).await?;
+    }
+    if let Some((step, number)) = STEPS.iter().zip(1_i64..).find(|(_, number)| *number > found) {
+        sqlx::raw_sql(*step).execute(&mut *tx).await?;
+        sqlx::query(sql::APPEND_MIGRATION).bind(number).execute(&mut *tx).await?;
+        found = number;
+    }
     tx.commit().await?;
-    Ok(())
-}
-
-async fn apply(conn: &mut PgConnection, found: i64) -> Result<(), Failure> {
-    if !schema(conn).await?.exists {
-        sqlx::query(sql::CREATE_SCHEMA).execute(&mut *conn).await?;
-    }
-    for (step, number) in STEPS.iter().zip(1_i64..) {
-        if number > found {
-            sqlx::raw_sql(*step).execute(&mut *conn).await?;
-            sqlx::query(sql::APPEND_MIGRATION).bind(number).execute(&mut *conn).await?;
-        }
-    }
-    Ok(())
+    Ok(found)
 }
 
 /// The version of the schema: 0 where there is none.

@@ -230,6 +230,7 @@ async fn what_comes_during_a_claim_is_due_at_once() {
     for statement in [
         "SELECT FROM stayhook.lanes WHERE due_at <= stayhook.clock() FOR UPDATE SKIP LOCKED",
         "UPDATE stayhook.pending SET due_at = stayhook.clock() + 60000, leased_by = 1",
+        "UPDATE stayhook.lanes SET due_at = (SELECT min(due_at) FROM stayhook.pending)",
     ] {
         sqlx::query(statement).execute(&mut *claim).await.unwrap();
     }
@@ -239,8 +240,6 @@ async fn what_comes_during_a_claim_is_due_at_once() {
     });
     // With nothing to wait for it would be through by then.
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let sleep = "UPDATE stayhook.lanes SET due_at = (SELECT min(due_at) FROM stayhook.pending)";
-    sqlx::query(sleep).execute(&mut *claim).await.unwrap();
     claim.commit().await.unwrap();
     let node = accepting.await.unwrap();
     assert_eq!(house.number("SELECT count(*) FROM stayhook.lanes WHERE due_at <= stayhook.clock()").await, 1);

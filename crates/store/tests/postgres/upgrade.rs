@@ -205,6 +205,43 @@ async fn nodes_of_version_2_go_on_beside_newer_ones() {
     assert_eq!(node.collect(10, FRESH).await.unwrap().len(), 1);
 }
 
+/// Accepts events as they do, one after the other, in the order of tables that their statement has.
+const INTAKE: &str = "WITH accepted AS (
+        INSERT INTO stayhook.events (id, kind, property_id, created_at, client, targets, body)
+        VALUES (stayhook.new_event_id(), 'booking.created', 1, 0, 'pms', '', '{}') RETURNING id
+    ), waiting AS (
+        INSERT INTO stayhook.pending (webhook_id, event_id, due_at, attempts, steps, booking)
+        SELECT $1, id, 1, 0, 0, NULL FROM accepted
+    ), awake AS (
+        UPDATE stayhook.lanes SET due_at = 1 WHERE webhook_id = $1 AND due_at > 1
+    )
+    SELECT 1";
+
+/// The tables that a migration changes are those that busy nodes write to all the time.
+#[tokio::test]
+async fn a_database_of_version_2_is_brought_up_while_its_nodes_accept() {
+    let mut house = version_2().await;
+    house.run("SELECT stayhook.add_day((stayhook.clock() / 86400000)::integer)").await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let accept = async |url: String, stop: Arc<AtomicBool>| {
+        let mut conn = PgConnection::connect(&url).await.unwrap();
+        while !stop.load(Ordering::Relaxed) {
+            sqlx::query(INTAKE).bind(ID).execute(&mut conn).await.unwrap();
+        }
+    };
+    let url = || house.database.url().to_owned();
+    let open = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let opened = try_open(&house.database, Timing::Database).await;
+        stop.store(true, Ordering::Relaxed);
+        opened
+    };
+    let busy = (accept(url(), Arc::clone(&stop)), accept(url(), Arc::clone(&stop)));
+    let (opened, (), ()) = tokio::join!(open, busy.0, busy.1);
+    drop(opened.unwrap());
+    assert_eq!(house.number("SELECT max(version) FROM stayhook.migrations").await, 5);
+}
+
 /// A strict order or a wire profile would mean nothing to them: nobody gets either while one of
 /// them is there, and none of them comes back afterwards.
 #[tokio::test]
