@@ -74,12 +74,19 @@ impl Behaviour {
 
 fn says(status: u16) -> Answer {
     let body = Bytes::from_static(b"simulated");
-    Answer::Replied(Reply { status, retry_after: None, location: None, body, reused: false })
+    Answer::Replied(Reply { status, retry_after: None, location: None, body, page: None, reused: false })
 }
 
 fn busy(status: u16, seconds: u64) -> Answer {
     let retry_after = Some(Span::seconds(seconds));
-    Answer::Replied(Reply { status, retry_after, location: None, body: Bytes::new(), reused: false })
+    Answer::Replied(Reply {
+        status,
+        retry_after,
+        location: None,
+        body: Bytes::new(),
+        page: None,
+        reused: false,
+    })
 }
 
 fn failed(class: FaultClass) -> Answer {

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use stayhook_core::{
-    DeliveryId, EventId, EventKind, EventType, Outcome, PropertyId, UnixMs, Webhook, WebhookId,
+    DeliveryId, EventId, EventKind, EventType, Outcome, PropertyId, Span, UnixMs, Webhook, WebhookId,
 };
 use stayhook_store::{
     AttemptLine, AuditFilter, AuditLine, ChangeError, Claim, Claimed, Collected, Conclude, Concluded,
     Conclusion, CreateError, DeliveryFilter, DeliveryLine, DeliverySearch, EventLine, Intake, NewRow,
-    NewToken, NewWebhook, Order, Origin, Page, PageRequest, Patch, Receipt, Recover, Registered,
+    NewToken, NewWebhook, Order, Origin, Page, PageRequest, Patch, Receipt, Recover, Recovered, Registered,
     RegistryChanges, RequeueError, Rotation, Scope, Signal, Stats, StatsRequest, StatusChanged, Step, Store,
     StoreError, Sweep, Swept, Tally, TokenHash, TokenLine, WebhookFilter,
 };
@@ -255,7 +255,7 @@ impl Store for Watched {
         id: WebhookId,
         recover: Recover,
         order: &Order,
-    ) -> Result<u64, RequeueError> {
+    ) -> Result<Recovered, RequeueError> {
         let what = What::Requeued { webhook: id, event: None };
         self.write(self.inner.recover(scope, id, recover, order), |_| self.outside.note(self.node, what))
             .await
@@ -315,8 +315,8 @@ impl Store for Watched {
         self.write(self.inner.intake(intake), |it| self.note_accepted(accepted, it)).await
     }
 
-    async fn collect(&self, limit: usize) -> Result<Vec<Collected>, StoreError> {
-        self.read(self.inner.collect(limit)).await
+    async fn collect(&self, limit: usize, fresh: Span) -> Result<Vec<Collected>, StoreError> {
+        self.read(self.inner.collect(limit, fresh)).await
     }
 
     async fn conclude(&self, batch: Conclude) -> Result<Concluded, StoreError> {
@@ -344,6 +344,10 @@ impl Store for Watched {
 
     async fn take_over(&self, now: UnixMs) -> Result<u64, StoreError> {
         self.read(self.inner.take_over(now)).await
+    }
+
+    async fn freeze(&self, from: UnixMs, until: UnixMs) -> Result<(), StoreError> {
+        self.read(self.inner.freeze(from, until)).await
     }
 
     async fn leave(&self) -> Result<(), StoreError> {

@@ -51,8 +51,8 @@ fn enqueued(book: &Book<'_>, place: usize, call: &Call, result: Enqueued) -> Opt
     let keyed = matches!(call, Call::Enqueue { key: Some(_), .. });
     let (id, deliveries) = match result {
         Enqueued::New { id, deliveries } | Enqueued::Duplicate { id, deliveries } => (id, deliveries),
-        Enqueued::Conflict if keyed => return None,
-        Enqueued::Conflict => {
+        Enqueued::Conflict | Enqueued::Busy if keyed => return None,
+        Enqueued::Conflict | Enqueued::Busy => {
             return Some(violation("section 5: a conflict without a key", place, format!("{call:?}")));
         }
     };
