@@ -14,6 +14,7 @@ mod entitlement;
 mod oauth2;
 mod order;
 mod outage;
+mod pause;
 mod platforms;
 mod profiles;
 mod registry;
@@ -106,6 +107,10 @@ on_both_databases! {
     outage:
         rule_4_while_our_own_network_is_gone_nobody_is_to_blame,
         rule_4_one_receiver_out_of_reach_is_to_blame_itself;
+    pause:
+        rule_6_what_is_in_flight_at_the_pause_finishes_and_counts,
+        rule_4_time_spent_paused_never_counts,
+        rule_6_more_than_one_transaction_takes_is_discarded_at_once_all_the_same;
     registry:
         deletion_cancels_what_waits_and_frees_the_slot,
         a_webhook_gets_the_events_that_come_after_it,

@@ -79,9 +79,19 @@ fn server_name(host: Host<'_>) -> Result<ServerName<'static>, Fault> {
 
 fn explain(error: &io::Error) -> Fault {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if inner.is_some_and(is_our_own) {
+        tracing::warn!(%error, "TLS failed within this engine");
+        return Fault::new(FaultClass::Interrupted, "TLS failed within this engine");
+    }
     let words = inner
         .map_or_else(|| "the receiver broke off the connection while agreeing on TLS".to_owned(), diagnose);
     Fault::new(FaultClass::Tls, words)
+}
+
+/// Whether the receiver has no part in it.
+fn is_our_own(error: &rustls::Error) -> bool {
+    use rustls::Error as E;
+    matches!(error, E::FailedToGetCurrentTime | E::FailedToGetRandomBytes | E::General(_))
 }
 
 /// What is wrong with a receiver's TLS, for the person who must repair it.
@@ -132,4 +142,18 @@ fn diagnose_certificate(error: &CertificateError) -> String {
         _ => return format!("the receiver's certificate is not acceptable: {error}"),
     };
     words.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_on_our_side_is_not_the_receivers_fault() {
+        let class = |error: rustls::Error| explain(&io::Error::new(io::ErrorKind::InvalidData, error)).class;
+        assert_eq!(class(rustls::Error::FailedToGetRandomBytes), FaultClass::Interrupted);
+        assert_eq!(class(rustls::Error::FailedToGetCurrentTime), FaultClass::Interrupted);
+        assert_eq!(class(rustls::Error::NoCertificatesPresented), FaultClass::Tls);
+        assert_eq!(explain(&io::Error::from(io::ErrorKind::ConnectionReset)).class, FaultClass::Tls);
+    }
 }

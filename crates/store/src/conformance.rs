@@ -59,6 +59,7 @@ macro_rules! stamp_store_conformance {
             change::every_option_can_be_changed
             change::another_url_pulls_retries_forward_and_clears_the_clock
             change::dropped_types_are_cancelled
+            change::many_of_dropped_types_are_cancelled_by_the_sweeper
             change::pausing_holds_and_resuming_releases
             change::resuming_with_latest_keeps_the_newest_of_each_booking
             change::resuming_with_discard_drops_what_was_held

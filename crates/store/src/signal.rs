@@ -8,7 +8,8 @@ use stayhook_core::WebhookId;
 pub enum Signal {
     /// Deliveries fell due: claim.
     Due,
-    /// More may be held for paused webhooks than they keep: sweep.
+    /// More may be held for paused webhooks than they keep, or a cancellation in pieces is to go
+    /// on: sweep.
     Held,
     /// Webhooks changed: see [`crate::Store::registry_changes`].
     Registry,

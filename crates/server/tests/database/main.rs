@@ -11,6 +11,7 @@
 mod enqueue;
 mod ingest;
 mod node;
+mod order;
 mod outage;
 mod poison;
 mod pooler;

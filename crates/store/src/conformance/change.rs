@@ -71,6 +71,34 @@ pub async fn dropped_types_are_cancelled(store: Any) {
     assert_eq!(state(&store, id, updated).await, State::Pending);
 }
 
+/// Neither the change nor the sweeper does much at once; what is wanted stays.
+pub async fn many_of_dropped_types_are_cancelled_by_the_sweeper(store: Any) {
+    let id = webhook(&store).await;
+    for chunk in 0..3_u16 {
+        let rows = (0..900_u16).map(|n| {
+            let mut row = row(event_id(0, chunk * 900 + n), &[(id, TargetFate::Wait)]);
+            if n % 9 == 0 {
+                row.kind = kind("booking.updated");
+            }
+            row
+        });
+        accept(&store, rows.collect()).await;
+    }
+    let events = Some(Subscription::parse(["booking.updated"]).unwrap());
+    change(&store, id, WebhookChange { events, ..WebhookChange::default() }, at(5)).await;
+    assert_eq!(state(&store, id, event_id(0, 1)).await, cancelled(Reason::Unsubscribed));
+    assert_eq!(state(&store, id, event_id(0, 2_699)).await, State::Pending, "not all at once");
+    let mut sweeps = 0;
+    while sweep_of(&store, at(40), 500).await.next.is_some_and(|next| next <= at(40)) {
+        sweeps += 1;
+    }
+    assert!(sweeps >= 3, "{sweeps}");
+    assert_eq!(line(&store, id, event_id(0, 2_699)).await.completed_at, Some(at(5)));
+    let due = claim_of(&store, at(50), 64, 5_000, vec![]).await.due;
+    assert_eq!(due.len(), 300);
+    assert!(due.iter().all(|it| it.kind == kind("booking.updated")));
+}
+
 pub async fn pausing_holds_and_resuming_releases(store: Any) {
     let id = webhook(&store).await;
     let (before, after) = (event_id(0, 1), event_id(20, 1));

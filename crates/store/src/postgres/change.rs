@@ -2,19 +2,19 @@
 
 use sqlx::PgConnection;
 use stayhook_core::{
-    Credentials, Description, Effects, EventPattern, Held, Ordering, Reason, Status, Subscription, UnixMs,
-    Webhook, WebhookId,
+    Credentials, Description, Effects, EventPattern, Held, Ordering, Reason, Status, UnixMs, Webhook,
+    WebhookId,
 };
 
 use super::clock::Shift;
-use super::closing::{self, CLOSED_AT_ONCE, cancel};
+use super::closing::{self, CLOSED_AT_ONCE};
 use super::failure::Failure;
 use super::lanes::{Lanes, write_failing};
 use super::release::Part;
-use super::rows::{self, int, limit};
+use super::rows::{int, limit};
 use super::{audit, registry, sql, webhooks};
 use crate::audit::{Entry, NewCredentials};
-use crate::columns::{Name, StoredWebhook, list_text, seal_credentials, status_columns};
+use crate::columns::{StoredWebhook, list_text, seal_credentials, status_columns};
 use crate::seal::Keyring;
 use crate::{ChangeError, Order, Patch, Scope, StoreError};
 
@@ -163,7 +163,7 @@ async fn follow(
         return Ok(());
     }
     if effects.drop_unsubscribed {
-        drop_unsubscribed(conn, id, &next.events, at).await?;
+        drop_unsubscribed(conn, shift, id, at).await?;
     }
     if effects.pull_forward {
         pull_forward(conn, id, shift.there(retry_by)).await?;
@@ -184,23 +184,21 @@ async fn pull_forward(conn: &mut PgConnection, id: WebhookId, due: i64) -> Resul
     Ok(())
 }
 
+/// Cancels what waits of types that are not wanted any more. Where something else is still being
+/// cancelled, such a delivery is called off when its turn comes.
 async fn drop_unsubscribed(
     conn: &mut PgConnection,
+    shift: Shift,
     id: WebhookId,
-    wanted: &Subscription,
     at: UnixMs,
 ) -> Result<(), Failure> {
-    let mut dropped = Vec::new();
-    for row in sqlx::query(sql::WAITING_KINDS).bind(id.0).fetch_all(&mut *conn).await? {
-        let event = rows::event_id(&row, 0)?;
-        if !wanted.matches(&rows::kind(&row, 1, &Name("events", event))?) {
-            dropped.push(event);
-        }
+    if sqlx::query_scalar(sql::IS_CLOSING).bind(id.0).fetch_one(&mut *conn).await? {
+        return Ok(());
     }
-    cancel(conn, id, dropped, Reason::Unsubscribed, at).await
+    release(conn, shift, id, Reason::Unsubscribed, at).await
 }
 
-/// Cancels what was held: of each booking all but the newest, or everything.
+/// Cancels what waits: of each booking all but the newest, what is not wanted, or everything.
 async fn release(
     conn: &mut PgConnection,
     shift: Shift,

@@ -153,7 +153,8 @@ statements! {
     LOOK = "SELECT (SELECT generation FROM stayhook.registry),
         EXISTS (SELECT FROM stayhook.lanes WHERE NOT held AND closing IS NULL AND due_at <= stayhook.clock()),
         EXISTS (SELECT FROM stayhook.inbox WHERE taken_until IS NULL OR taken_until < stayhook.clock()),
-        EXISTS (SELECT FROM stayhook.lanes WHERE held AND look_at <= stayhook.clock())";
+        EXISTS (SELECT FROM stayhook.lanes WHERE held AND look_at <= stayhook.clock())
+            OR EXISTS (SELECT FROM stayhook.lanes WHERE closing IS NOT NULL AND due_at <= stayhook.clock())";
 
     // Webhooks.
     /// So that the slots of a property are given one at a time.
@@ -357,9 +358,11 @@ statements! {
         )
         SELECT (SELECT event_id FROM looked_at ORDER BY event_id DESC LIMIT 1), (SELECT count(*) FROM looked_at)"
     );
+    IS_CLOSING = "SELECT EXISTS (SELECT FROM stayhook.lanes WHERE webhook_id = $1 AND closing IS NOT NULL)";
+    /// What is leased, too: see `CANCEL`.
     WAITING_KINDS = "SELECT p.event_id, e.kind
         FROM stayhook.pending p JOIN stayhook.events e ON e.id = p.event_id
-        WHERE p.webhook_id = $1 AND p.leased_by IS NULL";
+        WHERE p.webhook_id = $1 AND p.event_id > $2 AND p.event_id < $3 ORDER BY p.event_id LIMIT $4";
     /// What is parked stays so.
     PULL_FORWARD = "UPDATE stayhook.pending SET due_at = $2
         WHERE webhook_id = $1 AND leased_by IS NULL AND due_at > $2 AND due_at < 9223372036854775807";

@@ -2,15 +2,15 @@
 
 use rusqlite::{Connection, params};
 use stayhook_core::{
-    Credentials, Description, Effects, EventPattern, Held, Ordering, Reason, Status, Subscription, UnixMs,
-    Webhook, WebhookId,
+    Credentials, Description, Effects, EventPattern, Held, Ordering, Reason, Status, UnixMs, Webhook,
+    WebhookId,
 };
 
-use super::closing::{self, CLOSED_AT_ONCE, cancel};
+use super::closing::{self, CLOSED_AT_ONCE};
 use super::release::Part;
-use super::{audit, lanes, query, rows, secrets, sql, webhooks};
+use super::{audit, lanes, query, secrets, sql, webhooks};
 use crate::audit::{Entry, NewCredentials};
-use crate::columns::{Name, StoredWebhook, list_text, status_columns};
+use crate::columns::{StoredWebhook, list_text, status_columns};
 use crate::{ChangeError, Keyring, Order, Patch, Registered, Scope, StoreError};
 
 /// Makes the change by the rules of [`Webhook::changed`], all or nothing.
@@ -114,7 +114,7 @@ fn follow(
         return Ok(());
     }
     if effects.drop_unsubscribed {
-        drop_unsubscribed(conn, id, &next.events, at)?;
+        drop_unsubscribed(conn, id, at)?;
     }
     if effects.pull_forward {
         query::run(conn, sql::PARK_FORWARD, params![id.0, retry_by.0])?;
@@ -129,22 +129,13 @@ fn follow(
     }
 }
 
-fn drop_unsubscribed(
-    conn: &Connection,
-    id: WebhookId,
-    wanted: &Subscription,
-    at: UnixMs,
-) -> Result<(), StoreError> {
-    let waiting = query::many(conn, sql::WAITING_KINDS, [id.0], |row| {
-        let event = rows::event_id(row, 0)?;
-        Ok((event, row.get(1)?, rows::kind(row, 2, &Name("events", event))?))
-    })?;
-    for (event, attempts, kind) in waiting {
-        if !wanted.matches(&kind) {
-            cancel(conn, id, event, attempts, Reason::Unsubscribed, at)?;
-        }
+/// Cancels what waits of types that are not wanted any more. Where something else is still being
+/// cancelled, such a delivery is called off when its turn comes.
+fn drop_unsubscribed(conn: &Connection, id: WebhookId, at: UnixMs) -> Result<(), StoreError> {
+    if query::exists(conn, sql::IS_CLOSING, [id.0])? {
+        return Ok(());
     }
-    Ok(())
+    Part::begin(conn, id, Reason::Unsubscribed, at)
 }
 
 /// Where older ones are not waited for any more, what is parked becomes due: some of it at once,

@@ -1,17 +1,19 @@
-//! What becomes of held deliveries on resumption, where not all of them are delivered: the rest
-//! is cancelled in pieces, and the lane is closed meanwhile.
+//! What becomes of deliveries that wait where not all of them are delivered: on resumption, or
+//! when types are dropped. The rest is cancelled in pieces, and the lane is closed meanwhile.
 
 use rusqlite::{Connection, Row, params};
 use stayhook_core::{EventId, Reason, UnixMs, WebhookId};
 
 use super::closing::{CLOSED_AT_ONCE, cancel};
-use super::{query, rows, sql, walk};
-use crate::StoreError;
+use super::{query, rows, sql, walk, webhooks};
+use crate::columns::Name;
+use crate::{Scope, StoreError};
 
 /// A part of what waits that is being cancelled.
 #[derive(Clone, Copy)]
 pub(super) struct Part {
-    /// `Superseded`: only where a newer one of the same booking waits as well.
+    /// `Superseded`: only where a newer one of the same booking waits as well. `Unsubscribed`:
+    /// only of types that the webhook does not want.
     pub(super) reason: Reason,
     /// Since when it counts as cancelled.
     pub(super) since: UnixMs,
@@ -82,7 +84,18 @@ impl Part {
     }
 
     fn includes(&self, conn: &Connection, webhook: WebhookId, event: EventId) -> Result<bool, StoreError> {
-        let range = params![webhook.0, event.to_bytes(), self.before.to_bytes()];
-        Ok(self.reason != Reason::Superseded || query::exists(conn, sql::NEWER_WAITS, range)?)
+        match self.reason {
+            Reason::Superseded => {
+                let range = params![webhook.0, event.to_bytes(), self.before.to_bytes()];
+                query::exists(conn, sql::NEWER_WAITS, range)
+            }
+            Reason::Unsubscribed => {
+                let name = Name("events", event);
+                let kind = query::one(conn, sql::KIND, [event.to_bytes()], |row| rows::kind(row, 0, &name))?;
+                let stored = webhooks::find(conn, &Scope::EVERYTHING, webhook)?;
+                Ok(kind.zip(stored).is_some_and(|(kind, it)| !it.webhook.events.matches(&kind)))
+            }
+            _ => Ok(true),
+        }
     }
 }

@@ -184,8 +184,8 @@ statements! {
             ON newer.webhook_id = p.webhook_id AND trim(newer.booking, '\"') = trim(p.booking, '\"')
             AND newer.booking IS NOT NULL AND newer.event_id > p.event_id
         WHERE p.webhook_id = ?1 AND p.event_id = ?2 AND newer.event_id < ?3 AND newer.leased = 0)";
-    WAITING_KINDS = "SELECT p.event_id, p.attempts, e.kind FROM pending p JOIN events e ON e.id = p.event_id
-        WHERE p.webhook_id = ?1 AND p.leased = 0";
+    KIND = "SELECT kind FROM events WHERE id = ?1";
+    IS_CLOSING = "SELECT EXISTS (SELECT 1 FROM lanes WHERE webhook_id = ?1 AND closing IS NOT NULL)";
     /// What is parked stays so.
     DUE_BY = "UPDATE pending SET due_at = min(due_at, ?3)
         WHERE webhook_id = ?1 AND event_id = ?2 AND parked_due IS NULL";
