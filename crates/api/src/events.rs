@@ -9,6 +9,12 @@ mod split;
 
 use crate::openapi::Routes;
 
+/// The texts of a batch's events.
+#[cfg(fuzzing)]
+pub(crate) fn items(body: &[u8]) -> Option<Vec<&str>> {
+    split::items(body).ok()
+}
+
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .add(&enqueue::OPERATION, enqueue::enqueue)

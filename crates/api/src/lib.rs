@@ -16,6 +16,8 @@ mod etag;
 mod event_types;
 mod events;
 mod fields;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod health;
 mod metrics;
 mod openapi;

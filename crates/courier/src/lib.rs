@@ -11,6 +11,8 @@ mod connect;
 mod connection;
 mod courier;
 mod deadline;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod page;
 mod pool;
 mod request;
