@@ -60,9 +60,9 @@ async fn start(limit: u32, seconds: Seconds) -> SocketAddr {
                 }
                 let takes = seconds[second].0 < limit;
                 if takes {
-                    seconds[second].0 += 1
+                    seconds[second].0 += 1;
                 } else {
-                    seconds[second].1 += 1
+                    seconds[second].1 += 1;
                 }
                 takes
             };

@@ -148,7 +148,7 @@ impl World<'_> {
             let before = self.outside.timeline.pulse();
             for place in 0..self.nodes.len() {
                 self.nodes[place].settle(&self.outside);
-                if self.nodes[place].line().is_some_and(|it| it.is_dead()) {
+                if self.nodes[place].line().is_some_and(super::watched::Line::is_dead) {
                     self.crash(place, None);
                 }
             }
@@ -312,7 +312,7 @@ impl World<'_> {
                 }
                 match &mut node.condition {
                     Condition::Down { until } | Condition::Frozen { until } => {
-                        *until = self.outside.timeline.now()
+                        *until = self.outside.timeline.now();
                     }
                     Condition::Stopping { down } => *down = Span::ZERO,
                     Condition::Up => {}

@@ -1,6 +1,8 @@
 //! What other programs do on the same database, with transactions that stay open: it may delay
 //! what it locks, and nothing else.
 
+#![expect(clippy::disallowed_methods, reason = "how long others wait is real time")]
+
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
