@@ -248,7 +248,7 @@ impl fmt::Debug for Sent {
 impl fmt::Debug for Applied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Webhook { id, url, status, events, version, .. } = &self.webhook;
-        let patterns: Vec<&str> = events.patterns().iter().map(|it| it.as_str()).collect();
+        let patterns: Vec<&str> = events.patterns().iter().map(stayhook_core::EventPattern::as_str).collect();
         write!(f, "webhook {id} v{version} {status:?} {url} {patterns:?}")
     }
 }

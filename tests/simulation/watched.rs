@@ -133,7 +133,7 @@ impl Watched {
     /// A dead process does not go on.
     async fn alive(&self) {
         if self.line.is_dead() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
@@ -224,8 +224,8 @@ impl Store for Watched {
     }
 
     async fn delete_webhook(&self, scope: &Scope, id: WebhookId, order: &Order) -> Result<(), ChangeError> {
-        let note = |()| self.outside.note(self.node, What::Gone { webhook: id });
-        self.write(self.inner.delete_webhook(scope, id, order), |it| note(*it)).await
+        let what = What::Gone { webhook: id };
+        self.write(self.inner.delete_webhook(scope, id, order), |()| self.outside.note(self.node, what)).await
     }
 
     async fn rotate_secret(

@@ -257,7 +257,7 @@ fn log(book: &Book<'_>, place: usize, event: EventId, target: &Target) -> Vec<Vi
             let status = flight.landing.map(|it| it.status);
             it.began == flight.sent.wall && (status.is_none() || status == Some(it.status))
         };
-        match unseen.iter().position(|it| matches(it)) {
+        match unseen.iter().position(matches) {
             Some(at) => {
                 let line = unseen.remove(at);
                 if line.url != flight.sent.url {
