@@ -224,8 +224,8 @@ impl Store for Watched {
     }
 
     async fn delete_webhook(&self, scope: &Scope, id: WebhookId, order: &Order) -> Result<(), ChangeError> {
-        let note = |(): &()| self.outside.note(self.node, What::Gone { webhook: id });
-        self.write(self.inner.delete_webhook(scope, id, order), note).await
+        let what = What::Gone { webhook: id };
+        self.write(self.inner.delete_webhook(scope, id, order), |()| self.outside.note(self.node, what)).await
     }
 
     async fn rotate_secret(

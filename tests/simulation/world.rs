@@ -17,7 +17,7 @@ use crate::history::{Answered, Entry, History, Target, What};
 use crate::network::Outside;
 use crate::node::{Condition, Node};
 use crate::plan::{Call, Happening, Plan, Step, sum};
-use crate::watched::Fuse;
+use crate::watched::{Fuse, Line};
 
 /// `delivery`'s grace at an orderly stop.
 pub(crate) const GRACE: Span = Span::seconds(10);
@@ -148,7 +148,7 @@ impl World<'_> {
             let before = self.outside.timeline.pulse();
             for place in 0..self.nodes.len() {
                 self.nodes[place].settle(&self.outside);
-                if self.nodes[place].line().is_some_and(super::watched::Line::is_dead) {
+                if self.nodes[place].line().is_some_and(Line::is_dead) {
                     self.crash(place, None);
                 }
             }
