@@ -18,6 +18,10 @@ const PROMPT: Span = Span::millis(100);
 const HEARD: Span = Span::millis(1_200);
 /// The same for a webhook that takes its time: those share a part of the node.
 const SLOW: Span = Span::seconds(60);
+/// At the least so often something starts at a receiver that refuses even one attempt at a time.
+const PACED: Span = Span::millis(200);
+/// After so many attempts in a row that were not accepted, attempts may be paced.
+const REFUSALS: u32 = 8;
 /// An attempt that takes longer is slow.
 const QUICK: Span = Span::seconds(1);
 
@@ -28,6 +32,11 @@ struct Watch<'a, 'b> {
     may_send: BTreeMap<WebhookId, bool>,
     refused: BTreeSet<PropertyId>,
     slow: BTreeSet<WebhookId>,
+    /// How many attempts in a row were not accepted, and when the last one started.
+    refusals: BTreeMap<WebhookId, u32>,
+    started: BTreeMap<WebhookId, UnixMs>,
+    /// Webhooks whose attempts may be paced from now on.
+    paced: BTreeSet<WebhookId>,
     paused: BTreeSet<WebhookId>,
     /// Webhooks whose order is strict.
     strict: BTreeSet<WebhookId>,
@@ -53,6 +62,9 @@ pub(super) fn check(book: &Book<'_>) -> Vec<Violation> {
         may_send: BTreeMap::new(),
         refused: BTreeSet::new(),
         slow: BTreeSet::new(),
+        refusals: BTreeMap::new(),
+        started: BTreeMap::new(),
+        paced: BTreeSet::new(),
         paused: BTreeSet::new(),
         strict: BTreeSet::new(),
         resumes: BTreeMap::new(),
@@ -94,6 +106,8 @@ impl Watch<'_, '_> {
                 continue;
             }
             let free = blocked.get(&(*webhook, *event)).copied().unwrap_or(from);
+            let paced = self.started.get(webhook).filter(|_| self.paced.contains(webhook));
+            let free = paced.map_or(free, |at| free.max(at.after(PACED)));
             let late = until.since(wait.due.max(from).max(free));
             wait.late = crate::plan::sum(wait.late, late);
             let most = match (self.slow.contains(webhook), self.book.plan.settings.nodes) {
@@ -125,6 +139,7 @@ impl Watch<'_, '_> {
             What::Sent(sent) => {
                 self.waiting.remove(&(sent.webhook, sent.event));
                 *self.in_flight.entry(sent.webhook).or_default() += 1;
+                self.started.insert(sent.webhook, entry.at);
             }
             What::Ended { send, .. } | What::Lost { send } => self.land(*send, entry.at),
             What::Written(written) => {
@@ -255,6 +270,11 @@ impl Watch<'_, '_> {
         let flight = &self.book.flights[send];
         let count = self.in_flight.entry(flight.sent.webhook).or_default();
         *count = count.saturating_sub(1);
+        let refusals = self.refusals.entry(flight.sent.webhook).or_default();
+        *refusals = if flight.landing.is_some_and(|it| it.accepted()) { 0 } else { *refusals + 1 };
+        if *refusals >= REFUSALS {
+            self.paced.insert(flight.sent.webhook);
+        }
         if at.since(flight.at) >= QUICK {
             self.slow.insert(flight.sent.webhook);
         } else {

@@ -34,7 +34,8 @@ impl State {
         let kinds = credentials
             .as_ref()
             .map(|new| NewCredentials { before: had, after: new.as_ref().map(Credentials::kind) });
-        self.write_down(Entry::changed(&order.by, &before, &after, kinds.as_ref()));
+        let entry = Entry::changed(&order.by, &before, &after, kinds.as_ref());
+        self.write_down(entry.releasing(effects.release));
         self.replace(&before, after.clone(), credentials);
         self.follow(&before, &after, effects, retry_by, time);
         self.changed(Some(id), time);
@@ -67,11 +68,9 @@ impl State {
             self.close(id, Reason::WebhookDisabled, time.now, time, CLOSED_AT_ONCE);
             return;
         }
-        if effects.drop_unsubscribed {
-            let unwanted = |state: &Self, event| {
-                state.events.get(&event).is_some_and(|it| !after.events.matches(&it.kind))
-            };
-            self.cancel_where(id, Reason::Unsubscribed, time, unwanted);
+        // Where something else is still being cancelled, they are called off when their turn comes.
+        if effects.drop_unsubscribed && self.lanes.get(&id).is_none_or(|it| it.closing.is_none()) {
+            self.release(id, Reason::Unsubscribed, time.now);
         }
         if before.options.ordering != after.options.ordering && after.options.ordering != Ordering::Booking {
             self.free(id, time);
@@ -89,21 +88,6 @@ impl State {
             None | Some(Held::Deliver) => {}
             Some(Held::Latest) => self.release(id, Reason::Superseded, time.now),
             Some(Held::Discard) => self.release(id, Reason::Discarded, time.now),
-        }
-    }
-
-    fn cancel_where(
-        &mut self,
-        id: WebhookId,
-        reason: Reason,
-        time: Time,
-        wanted: impl Fn(&Self, EventId) -> bool,
-    ) {
-        for event in self.waiting(id) {
-            let waits = self.pending.get(&(id, event)).is_some_and(|it| it.lease.is_none());
-            if waits && wanted(self, event) {
-                self.cancel(id, event, reason, time.now);
-            }
         }
     }
 

@@ -24,8 +24,7 @@ impl State {
         let found: Vec<EventId> = self.waiting(id).into_iter().filter(next).take(room).collect();
         for event in &found {
             let free = self.pending.get(&(id, *event)).is_some_and(|it| it.lease.is_none());
-            let wanted = mark.reason != Reason::Superseded || self.newer_waits(id, *event, part.newest);
-            if free && wanted {
+            if free && self.includes(id, *event, mark.reason, part) {
                 self.cancel(id, *event, mark.reason, mark.since);
             }
         }
@@ -33,6 +32,17 @@ impl State {
         let part = last.map(|last| Part { done: Some(last), ..part });
         self.lanes.entry(id).or_default().closing = part.map(|part| Closing { part: Some(part), ..mark });
         found.len()
+    }
+
+    fn includes(&self, id: WebhookId, event: EventId, reason: Reason, part: Part) -> bool {
+        match reason {
+            Reason::Superseded => self.newer_waits(id, event, part.newest),
+            Reason::Unsubscribed => {
+                let found = self.events.get(&event).zip(self.webhooks.get(&id));
+                found.is_some_and(|(event, hook)| !hook.webhook.events.matches(&event.kind))
+            }
+            _ => true,
+        }
     }
 
     /// Whether a newer one of the same booking waits, up to the last one of the release.
