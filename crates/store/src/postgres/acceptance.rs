@@ -31,6 +31,7 @@ impl Shared {
                 Err(failure) if failure.is_lost_connection() && left > 0 => {
                     lost = true;
                     self.doubt.rise();
+                    held.lost();
                 }
                 Err(failure) if failure.is_repetition() && lost => {
                     let receipt =
@@ -39,7 +40,7 @@ impl Shared {
                 }
                 Err(failure) if failure.breaks_connection() => {
                     self.doubt.rise();
-                    return Err(failure);
+                    return held.done(Err(failure));
                 }
                 other => return held.done(self.accepted(node, other)),
             }

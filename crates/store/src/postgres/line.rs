@@ -80,13 +80,18 @@ impl Held<'_> {
     }
 
     /// Keeps the connection, unless the failure broke it.
-    pub(super) fn done<T>(mut self, result: Result<T, Failure>) -> Result<T, Failure> {
+    pub(super) fn done<T>(self, result: Result<T, Failure>) -> Result<T, Failure> {
         match &result {
-            Err(failure) if failure.is_lost_connection() => *self.slot = Slot::Empty,
+            Err(failure) if failure.is_lost_connection() => self.lost(),
             Err(Failure::Silence) => {}
             _ => self.keep(),
         }
         result
+    }
+
+    /// Gives up a connection on which nothing goes on any more: another one is made at once.
+    pub(super) fn lost(mut self) {
+        *self.slot = Slot::Empty;
     }
 
     /// Keeps the connection: what failed did not break it.
