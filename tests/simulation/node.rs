@@ -171,5 +171,6 @@ fn config(settings: &Settings) -> EngineConfig {
         entitled_by_default: true,
         catalogue: Catalogue::built_in(),
         roles: Roles::ALL,
+        outage: None,
     }
 }

@@ -85,6 +85,7 @@ impl House {
             entitled_by_default: true,
             catalogue: Catalogue::built_in(),
             roles: stayhook_engine::Roles::ALL,
+            outage: None,
         };
         change(&mut config);
         let ground = match on {

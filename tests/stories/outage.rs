@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use stayhook_core::{Span, UnixMs};
+use stayhook_core::{OutageRule, Span, UnixMs};
 use stayhook_testkit::{Receiver, Reply};
 
 use crate::clock::START;
@@ -65,7 +65,7 @@ async fn guests(house: &House) -> Vec<Guest> {
 }
 
 pub(crate) async fn rule_4_while_our_own_network_is_gone_nobody_is_to_blame(on: Database) {
-    let house = House::open(on).await;
+    let house = House::with(on, |config| config.outage = Some(OutageRule::default())).await;
     let mut guests = guests(&house).await;
     let mut failing = guests.pop().unwrap();
     failing.receiver.as_ref().unwrap().always(Reply::status(500));
@@ -112,7 +112,7 @@ pub(crate) async fn rule_4_while_our_own_network_is_gone_nobody_is_to_blame(on: 
 }
 
 pub(crate) async fn rule_4_one_receiver_out_of_reach_is_to_blame_itself(on: Database) {
-    let house = House::open(on).await;
+    let house = House::with(on, |config| config.outage = Some(OutageRule::default())).await;
     let mut guests = guests(&house).await;
     for guest in &mut guests[..4] {
         guest.go();

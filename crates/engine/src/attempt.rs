@@ -15,6 +15,10 @@ use crate::sender::Message;
 use crate::unmade::{self, Known};
 use crate::window::Feedback;
 
+/// How long a delivery waits before it is looked for anew whether the configuration has its profile
+/// again.
+const UNTIL_PUT_BACK: Span = Span::minutes(1);
+
 /// A delivery whose attempt has started. Whatever happens to it, also a panic or the end of
 /// its task, it is concluded exactly once and its place is given back.
 pub(crate) struct Ticket {
@@ -112,6 +116,11 @@ async fn make(ticket: &Ticket, entry: &Entry, item: &Item) -> (Step, Feedback) {
     let (outcome, reply, feedback) = meaning(heard, took);
     alert(item, &reply);
     let schedule = entry.sender.profile_of(profile).ok().map(|profile| profile.schedule());
+    let outcome = match outcome {
+        // The deployment's own fault: nobody was asked.
+        Outcome::Failed { .. } if schedule.is_none() => Outcome::Again { after: UNTIL_PUT_BACK },
+        other => other,
+    };
     let tried = Tried {
         started_at: wall,
         duration: Span::from_duration(took),

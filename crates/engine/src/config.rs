@@ -1,6 +1,6 @@
 //! How the engine behaves.
 
-use stayhook_core::{Catalogue, Policy, Span, UrlRules};
+use stayhook_core::{Catalogue, OutageRule, Policy, Span, UrlRules};
 use stayhook_store::HoldLimits;
 
 use crate::profiles::ProfileSet;
@@ -34,6 +34,9 @@ pub struct EngineConfig {
     pub catalogue: Catalogue,
     /// `server.roles`
     pub roles: Roles,
+    /// When failures of many receivers at once are blamed on this node's own network. `None`:
+    /// never.
+    pub outage: Option<OutageRule>,
 }
 
 /// What a node does besides accepting events.

@@ -288,6 +288,7 @@ impl Shared {
         let given = config.catalogue.iter().map(|kind| kind.name.clone()).collect();
         store.announce(given, config.event_bytes).await?;
         let catalogue = Kinds::new(config.catalogue.clone(), store.event_types().await?);
+        let network = Network::new(config.outage);
         Ok(Self {
             lease: Span::millis(config.timeout.as_millis().saturating_add(LEASE_MARGIN.as_millis())),
             dispatch: Dispatch::new(limits(&config)),
@@ -303,7 +304,7 @@ impl Shared {
             handoffs: Handoffs::default(),
             settle,
             feed: Feed::new(),
-            network: Network::new(),
+            network,
             upkeep: Upkeep::new(),
             pickup: Pickup::new(),
             stopping: watch::Sender::new(false),

@@ -34,8 +34,8 @@ struct State {
 }
 
 impl Network {
-    pub(crate) fn new() -> Self {
-        let outages = Outages::new(OutageRule::default());
+    pub(crate) fn new(rule: Option<OutageRule>) -> Self {
+        let outages = Outages::new(rule.unwrap_or_default());
         Self { state: Mutex::new(State { outages, owed: None }), bell: Notify::new() }
     }
 
@@ -97,6 +97,9 @@ impl Shared {
     }
 
     fn learn(&self, url: &WebhookUrl, reach: Reach) {
+        if self.config.outage.is_none() {
+            return;
+        }
         match self.network.learn(url, reach, self.clock.now()) {
             None => return,
             Some(OutageChange::Began(since)) => {

@@ -186,6 +186,8 @@ fn engine_config(config: &Config) -> Result<EngineConfig, Trouble> {
             worker: config.server.roles.contains(&Role::Worker),
             maintenance: config.server.roles.contains(&Role::Maintenance),
         },
+        // Whoever may choose which receivers fail could choose that nobody is to blame.
+        outage: None,
     })
 }
 

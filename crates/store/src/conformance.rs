@@ -95,6 +95,7 @@ macro_rules! stamp_store_conformance {
             recover::recovery_keeps_to_what_was_asked_for
             recover::a_large_recovery_is_complete_and_in_order
             recover::concurrent_recoveries_requeue_each_delivery_once
+            recover::recovery_brings_nothing_back_that_was_superseded
             recover::recovery_leaves_what_would_end_at_once_again
             recover::what_is_too_old_expires_again
 

@@ -301,6 +301,8 @@ impl Recover {
     /// Whether a delivery that stands so is to be requeued.
     pub(crate) fn wants(&self, state: State) -> bool {
         match state {
+            // What a newer event took the place of would arrive after it.
+            State::Ended(End::Cancelled(Reason::Superseded)) => false,
             State::Ended(End::Cancelled(_) | End::Expired(_)) => self.failed,
             State::Ended(End::Skipped(Reason::WebhookDisabled)) => self.missed,
             State::Ended(End::Skipped(_)) | State::Delivered => false,

@@ -5,7 +5,7 @@ use stayhook_core::{
     Credentials, Json, MAX_SAFE_INTEGER, MAX_URL_CHARS, Ordering, PropertyId, UrlRules, WebhookChange,
     WebhookOptions, WebhookUrl,
 };
-use stayhook_profile::Profile;
+use stayhook_profile::{Profile, SecretVisibility};
 use stayhook_store::Registered;
 
 use super::auth;
@@ -42,6 +42,15 @@ pub(super) fn changed(
         fields.refuse("profile", "is needed: the webhook's own is none of this deployment any more");
         return None;
     };
+    // The reference promises that a secret is shown once; a rotation does not take that back.
+    let was_once = api.state.engine.profiles().of(&webhook.options).is_none_or(|it| is_shown_once(it));
+    if change.profile.is_some() && was_once && !is_shown_once(profile) {
+        fields.refuse(
+            "profile",
+            "is refused: it lets secrets be read again, and this webhook's is never shown again: \
+             register another webhook with this profile",
+        );
+    }
     let url = change.url.as_ref().unwrap_or(&webhook.url);
     if let Err(wrong) = judge_url(url, profile, rules) {
         match &change.url {
@@ -72,6 +81,10 @@ pub(super) fn ordering(api: &Api, stored: &Registered, change: &WebhookChange) -
     let next = WebhookOptions { profile: named.clone(), ..WebhookOptions::default() };
     let before = profiles.of(options).map(|profile| profile.ordering()).unwrap_or_default();
     (options.ordering == before).then(|| profiles.of(&next)).flatten().map(|profile| profile.ordering())
+}
+
+fn is_shown_once(profile: &Profile) -> bool {
+    profile.secret_visibility() == SecretVisibility::Once
 }
 
 /// Whether the credentials that a webhook keeps fit to its new profile.

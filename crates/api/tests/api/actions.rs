@@ -390,6 +390,24 @@ async fn tests_and_logged_headers_follow_the_webhooks_profile() {
     assert_eq!(later["requestHeaders"], attempt["requestHeaders"]);
 }
 
+/// The reference: there is no way to read it again.
+#[tokio::test]
+async fn a_secret_that_was_shown_once_is_not_made_readable() {
+    let house = House::new().await;
+    let path = format!("{WEBHOOKS}/{}", house.webhook(101).await);
+    let readable = json!({"profile": "bookingscheduler"});
+    let wrong = house.patch(&house.owner, &path, &readable).await.wrong("invalid_webhook");
+    assert_eq!(wrong[0].0, "/profile");
+    assert!(wrong[0].1.contains("never shown again"), "{wrong:?}");
+    assert_eq!(house.get(&house.owner, &path).await.json()["signingSecret"], Value::Null);
+    let mut new = registration(102);
+    new["profile"] = json!("bookingscheduler");
+    let created = house.post(&house.owner, WEBHOOKS, &new).await.json();
+    let read = house.get(&house.owner, &format!("{WEBHOOKS}/{}", created["id"])).await.json();
+    assert_eq!(read["signingSecret"], created["signingSecret"]);
+    assert!(created["signingSecret"].is_string());
+}
+
 #[tokio::test]
 async fn a_cursor_belongs_to_the_log_of_its_webhook() {
     let house = House::new().await;

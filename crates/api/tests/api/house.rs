@@ -326,6 +326,7 @@ fn config() -> EngineConfig {
         entitled_by_default: true,
         catalogue: Catalogue::built_in(),
         roles: stayhook_engine::Roles::ALL,
+        outage: None,
     }
 }
 

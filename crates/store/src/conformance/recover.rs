@@ -1,6 +1,6 @@
 //! Deliveries that are made due again by time window.
 
-use stayhook_core::{End, Reason, Span, State, Subscription, WebhookChange, WebhookId};
+use stayhook_core::{End, Held, Reason, Span, State, StatusChange, Subscription, WebhookChange, WebhookId};
 
 use super::fixtures::*;
 use super::requeue::{conclude_due, numbers, switch_off_and_on};
@@ -164,6 +164,23 @@ pub async fn recovery_leaves_what_would_end_at_once_again(store: Any) {
     };
     change(&store, id, wide, at(500)).await;
     assert_eq!(recover(everything, 501).await, Recovered { requeued: 2, ..Recovered::default() });
+}
+
+/// It would arrive after what took its place.
+pub async fn recovery_brings_nothing_back_that_was_superseded(store: Any) {
+    let id = webhook(&store).await;
+    switch(&store, id, StatusChange::Pause, at(0)).await;
+    for ms in 1..4 {
+        wait(&store, id, event_id(ms, 0)).await;
+    }
+    switch(&store, id, StatusChange::Activate(Held::Latest), at(10)).await;
+    let superseded = State::Ended(End::Cancelled(Reason::Superseded));
+    let states = async || [state(&store, id, event_id(1, 0)).await, state(&store, id, event_id(2, 0)).await];
+    assert_eq!(states().await, [superseded, superseded]);
+    let all =
+        Recover { since: at(0), until: at(1_000), failed: true, missed: true, entitled_by_default: true };
+    assert_eq!(recover(&store, id, all, 20).await, 0);
+    assert_eq!(states().await, [superseded, superseded]);
 }
 
 /// Nobody keeps it any longer; the log says so again.
