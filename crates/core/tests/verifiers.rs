@@ -1,10 +1,13 @@
-//! Receivers written in Python and in Node to the reference document's recipe accept what we
-//! sign, and JavaScript leaves our bodies as they are.
+//! Receivers in eight languages, the kits of `docs/verify`, accept what we sign and refuse what is
+//! forged; and JavaScript leaves our bodies as they are.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod arbitrary;
+mod kits;
+mod vectors;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,19 +23,86 @@ use stayhook_core::{
     compose,
 };
 
-const VECTORS: usize = 80;
+use kits::Kit;
+use vectors::{Vector, Verdict, shared};
+
+const GENERATED: usize = 80;
 const BODIES: usize = 3_000;
 
 #[test]
-fn python_verifies_what_we_sign() {
-    let vectors = vectors("python.ndjson");
-    assert_eq!(run("python3", "verify.py", &vectors), expected());
+fn node_verifies() {
+    verifies(Kit::Node);
 }
 
 #[test]
-fn node_verifies_what_we_sign() {
-    let vectors = vectors("node.ndjson");
-    assert_eq!(run("node", "verify.mjs", &vectors), expected());
+fn python_verifies() {
+    verifies(Kit::Python);
+}
+
+#[test]
+fn go_verifies() {
+    verifies(Kit::Go);
+}
+
+#[test]
+fn java_verifies() {
+    verifies(Kit::Java);
+}
+
+#[test]
+fn php_verifies() {
+    verifies(Kit::Php);
+}
+
+#[test]
+fn ruby_verifies() {
+    verifies(Kit::Ruby);
+}
+
+#[test]
+fn rust_verifies() {
+    verifies(Kit::Rust);
+}
+
+#[test]
+fn csharp_verifies() {
+    verifies(Kit::CSharp);
+}
+
+/// The kit reaches every verdict, and says so when a file holds others.
+fn verifies(kit: Kit) {
+    let mut vectors = shared::vectors();
+    vectors.extend(generated());
+    assert_eq!(kit.check("right", &vectors), Ok(format!("{} vectors\n", vectors.len())));
+
+    let mut wrong = shared::vectors();
+    for name in ["good", "changed body"] {
+        let vector = wrong.iter_mut().find(|vector| vector.name == name).unwrap();
+        vector.verdict = vector.verdict.flipped();
+    }
+    let expected = "good: should refuse, but accept\nchanged body: should accept, but refuse\n";
+    assert_eq!(kit.check("wrong", &wrong), Err(expected.to_owned()));
+}
+
+/// The files are what others test their receivers with.
+#[test]
+fn the_files_hold_the_shared_vectors() {
+    let vectors = shared::vectors();
+    for (name, text) in [("nowistay.json", vectors::json(&vectors)), ("nowistay.tsv", vectors::tsv(&vectors))]
+    {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors").join(name);
+        if fs::read_to_string(&file).ok().as_deref() != Some(&text) {
+            let fresh = write(name, &text);
+            panic!("the vectors have changed: cp {} {}", fresh.display(), file.display());
+        }
+    }
+}
+
+#[test]
+fn shared_vectors_have_names_of_their_own() {
+    let vectors = shared::vectors();
+    let names: std::collections::BTreeSet<_> = vectors.iter().map(|vector| &vector.name).collect();
+    assert_eq!(names.len(), vectors.len());
 }
 
 /// Node is the oracle twice: for what a producer's text means, and for what becomes of ours.
@@ -52,34 +122,35 @@ fn javascript_writes_our_bytes_again() {
     assert_eq!(output, format!("{BODIES} bodies\n"));
 }
 
-/// Every vector is good, and its twin with a changed body is not.
-fn expected() -> String {
-    "true\nfalse\n".repeat(VECTORS)
-}
-
-/// Generated requests, each followed by a forgery, as lines of JSON.
-fn vectors(name: &str) -> PathBuf {
+/// Generated requests, each followed by a forgery.
+fn generated() -> Vec<Vector> {
     let mut runner = TestRunner::deterministic();
-    let mut lines = String::new();
-    for _ in 0..VECTORS {
+    let mut requests = Vec::new();
+    for number in 0..GENERATED {
         let (entropy, seconds, id) =
             sample(&(any::<[u8; 32]>(), 0..4_000_000_000_i64, any::<u128>()), &mut runner);
         let secret = SigningSecret::from_entropy(entropy);
         let id = EventId::new(UnixMs(seconds * 1_000), id);
-        let mut body = body(id, UnixMs(seconds * 1_000), &mut runner);
-        let signature = Signer::new(&secret).sign(seconds, &id.to_string(), &body);
-        for _ in ["signed", "forged"] {
-            let (body64, key) = (STANDARD.encode(&body), secret.expose());
-            writeln!(
-                lines,
-                r#"{{"secret":"{key}","timestamp":"{seconds}","eventId":"{id}","signature":"{signature}","body":"{body64}"}}"#
-            )
-            .unwrap();
-            let last = body.len() - 1;
-            body[last] ^= 1;
-        }
+        let body = body(id, UnixMs(seconds * 1_000), &mut runner);
+        let signature = Signer::new(&secret).sign(seconds, &id.to_string(), &body).text();
+        let signed = Vector {
+            name: format!("generated {number}"),
+            verdict: Verdict::Accept,
+            why: "signed by us",
+            now: seconds,
+            secret: secret.expose().to_owned(),
+            headers: BTreeMap::from([
+                (vectors::TIMESTAMP, seconds.to_string()),
+                (vectors::ID, id.to_string()),
+                (vectors::SIGNATURE, signature),
+            ]),
+            body,
+        };
+        let mut forged = Vector { verdict: Verdict::Refuse, why: "a bit has flipped", ..signed.clone() };
+        *forged.body.last_mut().unwrap() ^= 1;
+        requests.extend([signed, forged]);
     }
-    write(name, &lines)
+    requests
 }
 
 fn body(id: EventId, created_at: UnixMs, runner: &mut TestRunner) -> Vec<u8> {
@@ -113,9 +184,7 @@ fn write(name: &str, text: &str) -> PathBuf {
 /// What the script prints about the file.
 fn run(program: &str, script: &str, file: &Path) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(script);
-    let output = Command::new(program).arg(script).arg(file).output().unwrap_or_else(|error| {
-        panic!("{program} must be installed for this test (README, Tests): {error}");
-    });
+    let output = kits::run(Command::new(program).arg(script).arg(file));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
