@@ -93,6 +93,7 @@ on_both_databases! {
         a_body_keeps_the_profile_by_which_it_was_made,
         a_changed_profile_alters_nothing_that_was_accepted,
         a_profile_that_is_missing_loses_nothing,
+        a_profile_that_is_missing_is_no_receivers_failure,
         a_shadow_profile_signs_the_same_request,
         fixed_credentials_are_sent,
         a_receiver_that_is_gone_disables_its_webhook,

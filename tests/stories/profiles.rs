@@ -109,6 +109,24 @@ pub(crate) async fn a_profile_that_is_missing_loses_nothing(on: Database) {
     assert_eq!(sent, [put(r#"{ "n": 1 }"#), put(r#"{ "n": 2 }"#)]);
 }
 
+pub(crate) async fn a_profile_that_is_missing_is_no_receivers_failure(on: Database) {
+    let acme = [("acme", "extends = 'bookingkit'\nmethod = 'PUT'")];
+    let house = House::with(on, configured(&acme)).await;
+    let receiver = Receiver::start().await.unwrap();
+    let (webhook, _) = register(&house, &receiver.url("/"), json!({"profile": "acme"})).await;
+    let house = house.restart_with(configured(&[])).await;
+    let event = house.report("order.updated", None, r#"{ "n": 1 }"#).await;
+    house.until_attempts(webhook, &event, 1).await;
+    // Looked at again after a minute, however often: no step of the schedule.
+    house.clock.advance(Span::minutes(1));
+    house.until_attempts(webhook, &event, 2).await;
+    house.clock.advance(Span::minutes(1));
+    house.until_attempts(webhook, &event, 3).await;
+    let shown = house.get(&format!("/public/v1/webhooks/{webhook}")).await;
+    assert_eq!((&shown["status"], &shown["failingSince"]), (&json!("active"), &Value::Null), "{shown}");
+    assert_eq!(receiver.count(), 0);
+}
+
 pub(crate) async fn a_shadow_profile_signs_the_same_request(on: Database) {
     let house = House::open(on).await;
     let receiver = Receiver::start().await.unwrap();

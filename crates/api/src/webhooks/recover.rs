@@ -17,8 +17,8 @@ use crate::{Shared, answer, body, times};
 pub(super) const OPERATION: Operation = Operation {
     summary: "Recover deliveries",
     details: "Requeues deliveries of events accepted in a window, in that order, each at most once and under its own \
-        event id: `failed` are those that were cancelled or expired, `missed` those that were skipped while the \
-        webhook was disabled. What would end at once again stays as it is, and is counted by itself. The webhook must \
+        event id: `failed` are those that were cancelled or expired, but for `superseded` ones, `missed` those that \
+        were skipped while the webhook was disabled. What would end at once again stays as it is, and is counted by itself. The webhook must \
         be active.",
     scopes: &[ScopeName::WebhooksWrite],
     body: Some(Body { schema: || Schema::of(&REQUEST), subject: Subject::Request }),

@@ -70,7 +70,7 @@ statements! {
             FROM looked_at l CROSS JOIN LATERAL (
                 SELECT kind, booking FROM stayhook.events WHERE id = l.event_id FOR KEY SHARE
             ) e
-            WHERE ($6 AND (final = 'expired' OR final = 'cancelled' AND reason <> 'superseded')
+            WHERE ($6 AND (final = 'expired' OR final = 'cancelled' AND reason IS DISTINCT FROM 'superseded')
                     OR $7 AND final = 'skipped' AND reason = 'webhook_disabled')
                 AND NOT EXISTS (SELECT FROM stayhook.pending p
                     WHERE p.webhook_id = $1 AND p.event_id = l.event_id)
