@@ -86,7 +86,7 @@ async fn post(
     now: UnixMs,
 ) -> Result<Received, Fault> {
     let request = entry.sender.request(message, authorization, now)?;
-    let url = request.url.clone();
+    let watched = shared.config.outage.map(|_| request.url.clone());
     let outbound = Outbound {
         webhook: entry.webhook.id,
         now,
@@ -98,10 +98,15 @@ async fn post(
     };
     match shared.transport.send(outbound).await {
         Answer::Replied(reply) => {
-            shared.was_reached(&url);
+            if let Some(url) = &watched {
+                shared.was_reached(url);
+            }
             Ok(reply)
         }
-        Answer::Failed(fault) => Err(shared.was_lost(&url, fault)),
+        Answer::Failed(fault) => Err(match &watched {
+            Some(url) => shared.was_lost(url, fault),
+            None => fault,
+        }),
     }
 }
 

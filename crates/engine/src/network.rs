@@ -97,9 +97,6 @@ impl Shared {
     }
 
     fn learn(&self, url: &WebhookUrl, reach: Reach) {
-        if self.config.outage.is_none() {
-            return;
-        }
         match self.network.learn(url, reach, self.clock.now()) {
             None => return,
             Some(OutageChange::Began(since)) => {
